@@ -148,6 +148,11 @@ const rooms: Readonly<Record<string, Room>> = {
   'runtime/testing': { refuses: 'runtime/gateway/front.ts', takes: 'runtime/runtime.ts' },
   'runtime/secrets-audit': { refuses: 'runtime/secrets/grants.ts', takes: 'runtime/config/document.ts' },
   'runtime/migrate': { refuses: 'runtime/runtime.ts', takes: 'runtime/secrets-audit/env-file.ts' },
+  'runtime/cluster': {
+    refuses: 'runtime/system/runtime-system.ts',
+    takes: 'runtime/store/partitioned-store.ts',
+    takesTypes: 'runtime/instance/agent-ref.ts',
+  },
   'runtime/gateway': { refuses: 'runtime/instance/agent-ref.ts', takes: 'runtime/runtime.ts' },
   'runtime/client': {
     refuses: 'runtime/config/agent-types.ts',

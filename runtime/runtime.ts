@@ -274,6 +274,16 @@ export type ServedSystem = Pick<
   | 'on'
   | 'agents'
   | 'schemas'
+  | 'getOrSpawn'
+  | 'get'
+  | 'reach'
+  | 'nudged'
+  | 'isPlaced'
+  | 'keepRow'
+  | 'unsent'
+  | 'warn'
+  | 'lost'
+  | 'storeId'
   | 'overview'
   | 'figures'
 >;
@@ -283,7 +293,7 @@ type UsedStore = NonNullable<RuntimeOptions['store']>;
 /** The surroundings of a runtime; the test kit and the gateway provide their own. */
 export interface Surroundings extends Pick<
   SystemOptions,
-  'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
+  'clock' | 'startThread' | 'soon' | 'sent' | 'share' | 'logsPrinted'
 > {
   /** Receives the scrubber, what changes a pool, and what sends an event. */
   readonly onSystem?: (system: ServedSystem) => void;

@@ -59,7 +59,10 @@ export type HoldfastErrorCode =
   | 'NOT_INVOKED'
   | 'STEP_UNDER_WAY'
   | 'STEP_NOT_KEPT'
-  | 'ISOLATION_UNAVAILABLE';
+  | 'ISOLATION_UNAVAILABLE'
+  | 'CLUSTER_PLAIN'
+  | 'NODE_UNREACHABLE'
+  | 'NOT_LOCAL';
 
 /**
  * Whether the same call may succeed later with the same caller, config, agents and grants. Each new code needs an entry
@@ -132,6 +135,9 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   // What it did is done, and would be done again.
   STEP_NOT_KEPT: false,
   ISOLATION_UNAVAILABLE: false,
+  CLUSTER_PLAIN: false,
+  NODE_UNREACHABLE: true,
+  NOT_LOCAL: false,
 };
 
 /** The value of {@link HoldfastError.retryable} for a code; `false` for a text that is not one of the codes. */

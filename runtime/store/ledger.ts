@@ -403,7 +403,18 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The rows of its mailbox. */
   get rows(): Pick<
     MailboxRows,
-    'add' | 'again' | 'any' | 'drop' | 'follow' | 'isNew' | 'release' | 'dueAt' | 'full' | 'more' | 'written'
+    | 'add'
+    | 'again'
+    | 'any'
+    | 'drop'
+    | 'follow'
+    | 'isNew'
+    | 'look'
+    | 'release'
+    | 'dueAt'
+    | 'full'
+    | 'more'
+    | 'written'
   > {
     return this.#rows;
   }

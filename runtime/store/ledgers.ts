@@ -241,6 +241,35 @@ export class Ledgers {
     else ledger.rows.written(row, sent);
   }
 
+  /** Another node has written a row, or may have: its recipient looks, which is waited for, or wakes. */
+  async nudged(address: string): Promise<void> {
+    const ledger = this.#ledgers.get(address);
+    if (ledger === undefined || ledger.isClosed) this.#options.due(address, 0);
+    else await ledger.rows.look();
+  }
+
+  /** Other nodes have those addresses now: nothing more of their instances here is committed or told. */
+  lost(isLost: (address: string) => boolean): void {
+    for (const [address, ledger] of this.#ledgers) if (isLost(address)) ledger.lost('fenced');
+  }
+
+  /** Makes an event a row of an address; resolves when that is committed. `became`: there is no record, and it is that letter. */
+  keep(to: string, event: EncodedState, dueAt: number, became: (letter: string) => void): Promise<void> {
+    const host = this.#host as HostRows;
+    const row: MailboxRow = { n: host.next(), to, event, dueAt, attempts: 0 };
+    return new Promise((resolve, reject) => {
+      const written = (): void => {
+        this.deliver(row);
+        resolve();
+      };
+      const refused = (error: HoldfastError): void => {
+        if (error.code === 'AGENT_STOPPED') became(letterIdOf(row.n));
+        reject(error);
+      };
+      host.add({ row, written, refused });
+    });
+  }
+
   /** The number from which on the rows of this opening of the store have theirs. */
   get firstRow(): number {
     return this.#firstRow;

@@ -10,7 +10,7 @@ import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
 import { LaterRows } from './later-rows.ts';
 import { MOST_ROWS } from './most-rows.ts';
-import { pageOfRows } from './page-of-rows.ts';
+import { CHUNK, pageOfRows } from './page-of-rows.ts';
 import { letterIdOf, plainRow } from './row-letter.ts';
 import type { Place, SentEvent } from './sent-event.ts';
 import { UnplacedRows } from './unplaced-rows.ts';
@@ -75,6 +75,11 @@ export class MailboxRows {
   /** The number of the first row that the last page did not take. */
   #next = Infinity;
   #closed = false;
+  /** A look for rows of others that is under way, and the one after it. */
+  #looking: Promise<void> | undefined;
+  #nextLook: Promise<void> | undefined;
+  /** Looks that wait for the first page. */
+  readonly #onOpen: (() => void)[] = [];
 
   constructor(options: MailboxRowsOptions) {
     this.#options = options;
@@ -166,6 +171,50 @@ export class MailboxRows {
   }
 
   /**
+   * Another process may have written rows: they take their places as if they were written now, and nothing has to wait for the
+   * look. Resolves when those that are there have theirs, or wait for one.
+   */
+  look(): Promise<void> {
+    const looking = this.#looking;
+    if (looking === undefined) return this.#lookNow();
+    // What was read before may lack them.
+    return (this.#nextLook ??= looking.then(() => this.#lookNow()));
+  }
+
+  #lookNow(): Promise<void> {
+    this.#nextLook = undefined;
+    const looking = this.#read().finally(() => {
+      if (this.#looking === looking) this.#looking = undefined;
+    });
+    return (this.#looking = looking);
+  }
+
+  async #read(): Promise<void> {
+    const { store, address, careful, damaged, warn } = this.#options;
+    // The first page may have been read before they were written.
+    if (!this.#isOpen && !this.#closed) await new Promise<void>((resolve) => this.#onOpen.push(resolve));
+    if (this.#closed) return;
+    if (careful() !== undefined) {
+      this.#isDue = this.#unread = true;
+      return void this.#fill();
+    }
+    try {
+      for (let after = 0, isLast = false; !isLast && !this.#closed;) {
+        // What is handled meanwhile is not there any more when the next is read.
+        // oxlint-disable-next-line no-await-in-loop
+        const rows = await store.rows(address, after, CHUNK);
+        isLast = rows.length < CHUNK;
+        after = rows.at(-1)?.n ?? after;
+        if (!this.#closed) for (const row of rows) this.written(row);
+      }
+    } catch (error) {
+      if (this.#closed) return;
+      if (error instanceof HoldfastError && error.code === 'STORE_CORRUPT') return damaged(error);
+      warn({ address, error }, 'the rows that others have sent could not be read, which is tried again');
+    }
+  }
+
+  /**
    * An event that the store does not have takes its place: behind the rows that were sent before it, and before those that
    * are sent after it.
    */
@@ -199,6 +248,7 @@ export class MailboxRows {
     } else if (!none) arrived(await this.#page(), true);
     this.#reading = this.#isHeld;
     this.#isOpen = true;
+    for (const open of this.#onOpen.splice(0)) open();
     this.#follow();
     if (this.more) void this.#fill();
   }
@@ -291,6 +341,7 @@ export class MailboxRows {
   /** The instance is gone, and rows that were not written will not be. */
   close(error: HoldfastError): void {
     this.#closed = true;
+    for (const open of this.#onOpen.splice(0)) open();
     this.#later?.close();
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
     for (const row of this.#inHand.values()) row.over?.();

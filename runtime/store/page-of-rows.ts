@@ -1,7 +1,7 @@
 import type { DurableStore, MailboxRow } from './durable-store.ts';
 
 /** The rows that are read in one go, while those are looked for that may be handled now. */
-const CHUNK = 1000;
+export const CHUNK = 1000;
 
 export interface PageOptions {
   readonly store: Pick<DurableStore, 'rows'>;

@@ -26,6 +26,7 @@ import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts
 import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
 import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
+import { type NodeShare, notLocal } from './node-share.ts';
 import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/runtime-events.ts';
@@ -38,7 +39,8 @@ import { PeerBroker } from '../threads/peer-broker.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import { KeptThreads } from './kept-threads.ts';
 import { threadNotStarted } from '../threads/thread-errors.ts';
-import type { DurableStore, OnStoreFailure } from '../store/durable-store.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
+import type { DurableStore, EncodedState, OnStoreFailure } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
 import { StoreKeyring } from './store-keyring.ts';
 import { StoreUrl } from './store-url.ts';
@@ -70,6 +72,7 @@ import { type FoundInstance, foundInMemory, foundInStore } from './found-instanc
 import { Wakes } from './wakes.ts';
 import type { AgentSchemas } from '../wire/agent-schemas.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
+import { encodeEvent } from '../wire/encoded-state.ts';
 import { createChild, keepTimersByActor } from '../xstate/xstate5.ts';
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
@@ -82,6 +85,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   /** The target of the audit trail. */
   readonly audit?: AuditTarget | undefined;
   readonly inspect?: InspectOptions | undefined;
+  /** What this node runs, of several with a common store. Default: it is alone. */
+  readonly share?: NodeShare | undefined;
   /** Flushes what else holds data of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
   /** Called with every event for an instance before it is queued. */
@@ -101,6 +106,8 @@ const PUT_OFF_MS = 5000;
 const WAKES_PER_SECOND = 1000;
 /** The instances that nobody waits for and that are on their way at once in a careful start. */
 const CAREFUL_WAKES = 64;
+/** Milliseconds between two looks for what other nodes have written: their word of it may be lost. */
+const LOOK_MS = 1000;
 /** Milliseconds before an instance is woken again for which there was no room. */
 const ROOM_MS = 1000;
 /** The most passive instances that are remembered as woken by the runtime, and spawned by nobody. */
@@ -148,10 +155,13 @@ export class RuntimeSystem {
   readonly #durable: DurableStore | undefined;
   readonly #storeKeyring: StoreKeyring | undefined;
   readonly #storeUrl: StoreUrl | undefined;
+  readonly #share: NodeShare | undefined;
+  readonly #sent = this.#sentEvents();
   readonly #wakes: Wakes | undefined;
   readonly #letters: StoredLetters | undefined;
   /** The store was restored from a copy, and wakes nobody until it is resumed. */
   #restored = false;
+  #storeId: string | undefined;
   /** The addresses of instances that the runtime has woken, and that nobody has spawned since. */
   readonly #woken = new Set<string>();
   /** The agents that are in the store and cannot be woken, of which there was a warning. */
@@ -181,7 +191,8 @@ export class RuntimeSystem {
     });
     this.#startedAt = this.clock.now();
     this.#flush = options.flush;
-    const { store } = options;
+    const { store, share } = options;
+    this.#share = share;
     const isTransactional = store !== undefined && 'transactional' in store;
     const urlRef = isTransactional ? store.urlRef : undefined;
     this.#storeUrl = urlRef === undefined ? undefined : new StoreUrl(urlRef, () => this.secrets);
@@ -191,10 +202,13 @@ export class RuntimeSystem {
           clock: this.clock,
           warn: this.warn,
           secretIn: secretInEncoded(this.scrubber),
-          due: (address, at) => this.#wakes?.due(address, at),
+          due: (address, at) => this.#due(address, at),
+          node: share?.node,
           left: () => this.#wakes?.left(),
           isThrough: () => this.#wakes?.isThrough !== false && this.#letters?.isThrough !== false,
-          ...this.#sentEvents(),
+          admit: this.#sent.admit,
+          hand: this.#sent.hand,
+          summon: this.#sent.summon,
           failed: (error) => this.#storeFailed(error, store.onFailure),
           url: this.#storeUrl?.read,
         })
@@ -366,13 +380,13 @@ export class RuntimeSystem {
     });
   }
 
-  #sentEvents(): Pick<SentEvents, 'admit' | 'hand' | 'summon'> {
+  #sentEvents(): SentEvents {
     return new SentEvents({
       deadLetters: () => this.deadLetters,
       instanceAt: (address) => this.#instances.at(address),
       agentOf: (address) => this.#agents.get(agentOf(address)),
       isDurable: (agent) => this.#instances.isDurable(agent),
-      secretIn: secretInEncoded(this.scrubber),
+      secretIn: (event) => secretInEncoded(this.scrubber)(event),
       activate: async (from, address) => {
         const threadId = this.#agents.get(agentOf(from))?.threadId;
         if (threadId !== undefined) await this.#activate(threadId, address);
@@ -390,13 +404,94 @@ export class RuntimeSystem {
     });
   }
 
+  #owns(address: string): boolean {
+    return this.#share?.owns(address) !== false;
+  }
+
+  #due(address: string, at: number): void {
+    if (this.#owns(address)) this.#wakes?.due(address, at);
+    // Whoever owns it finds by itself what is for later.
+    else if (at <= this.clock.date()) this.#share?.nudge(address);
+  }
+
+  /** Another node has written an event for the address; resolves when that has its place, or its instance is about to wake. */
+  async nudged(address: string): Promise<void> {
+    if (this.#owns(address)) await this.#ledgers?.nudged(address);
+  }
+
+  /** Whether the state of an instance with that address, and an id that was given, is in the store. */
+  isPlaced(address: string): boolean {
+    const agent = this.#agents.get(agentOf(address));
+    return this.#ledgers !== undefined && agent !== undefined && this.#instances.isDurable(agent);
+  }
+
+  /**
+   * Keeps an event for an instance that runs on another node; resolves when the store has it. What is refused is a dead letter
+   * too. Rejects with `AGENT_STOPPED` when it has no record.
+   */
+  async keepRow(address: string, event: unknown, at = 0): Promise<void> {
+    this.#assertRunning();
+    const letter = (reason: DeadLetterReason, kept?: string): unknown =>
+      this.deadLetters.add({ address, reason, event, incarnation: 0, kept });
+    let encoded: EncodedState;
+    try {
+      encoded = encodeEvent(event);
+    } catch (error) {
+      letter('unclonable');
+      throw error;
+    }
+    const admitted = this.#sent.admit([address, encoded, undefined, false]);
+    if (admitted instanceof HoldfastError) throw admitted;
+    const dueAt = at <= this.clock.date() ? 0 : Math.ceil(at);
+    try {
+      await this.#ledgers?.keep(address, encoded, dueAt, (kept) => letter('unknown-address', kept));
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'MAILBOX_FULL') letter('mailbox-full');
+      throw error;
+    }
+  }
+
+  /** An event that nobody waits for was not kept for an instance on another node. */
+  unsent(address: string, error: unknown): void {
+    const { code } = error as Partial<HoldfastError>;
+    if (code !== 'RUNTIME_STOPPED' && code?.startsWith('STORE_') !== true) return;
+    this.warn({ address, error }, 'nobody knows whether an event for an instance on another node is kept');
+  }
+
+  /** The name of the store under every turn, which no copy of it has; undefined before it is open. */
+  get storeId(): string | undefined {
+    return this.#storeId;
+  }
+
+  /** Other nodes have those addresses now: their instances here end, and tell nothing any more. */
+  lost(isLost: (address: string) => boolean): void {
+    this.#ledgers?.lost(isLost);
+  }
+
+  /** Resolves with the instance at an address, which wakes if it is in the store. Rejects with `AGENT_STOPPED` if there is none. */
+  async reach(address: string): Promise<AgentRef> {
+    this.#assertRunning();
+    if (!this.#owns(address)) throw notLocal(address);
+    const running = this.#instances.ref(address);
+    if (running !== undefined) return running;
+    const parts = partsOf(address);
+    if (parts === undefined || !this.isPlaced(address)) throw refusal(address, 'stopped');
+    const { agent, id } = parts;
+    const passive = this.#instances.roused(address);
+    if (passive === undefined && (await this.#ledgers?.has(address, false)) !== true)
+      throw refusal(address, 'stopped');
+    return this.#getRecorded(agent, id);
+  }
+
   /** Opens the store under every turn, if there is one. */
   async openStore(): Promise<void> {
     const ledgers = this.#ledgers;
     if (ledgers === undefined) return;
     const keyring = this.#storeKeyring;
     const opening = keyring === undefined ? ledgers.start() : keyring.open((keys) => ledgers.start(keys));
-    this.#restored = (await opening).restored;
+    const { restored, storeId } = await opening;
+    this.#restored = restored;
+    this.#storeId = storeId;
     await this.#letters?.start();
   }
 
@@ -430,6 +525,7 @@ export class RuntimeSystem {
       perSecond: store.wakesPerSecond ?? WAKES_PER_SECOND,
       atOnce: () => (this.#ledgers?.careful === undefined ? Infinity : CAREFUL_WAKES),
       isResident: (address) => this.#instances.at(address) !== undefined,
+      ...(this.#share && { everyMs: LOOK_MS, overdue: (address) => void this.#ledgers?.nudged(address) }),
       wake: (address) => this.#wake(address),
       warn: this.warn,
     });
@@ -437,7 +533,7 @@ export class RuntimeSystem {
 
   /** Returns whether an instance was woken, or is not to be. */
   async #wake(address: string): Promise<boolean> {
-    if (this.#state !== 'running') return true;
+    if (this.#state !== 'running' || !this.#owns(address)) return true;
     const { agent, id } = partsOf(address) ?? { agent: agentOf(address), id: '' };
     const known = this.#agents.get(agent);
     if (known === undefined || known.state === 'fresh') {
@@ -483,6 +579,7 @@ export class RuntimeSystem {
     const agent = parts && this.#agents.get(parts.agent);
     if (this.#ledgers === undefined || parts === undefined || agent === undefined || agent.state === 'fresh')
       return undefined;
+    if (!this.#owns(address)) return undefined;
     return this.#instances.roused(address) === undefined ? this.#wakeFor(address, parts) : undefined;
   }
 
@@ -529,6 +626,8 @@ export class RuntimeSystem {
     const free = request.id ?? this.#freeId(agent);
     const id = typeof free === 'string' ? free : await free;
     const address = addressOf(agent.name, id);
+    if (request.id !== undefined && this.#instances.isDurable(agent) && !this.#owns(address))
+      throw notLocal(address);
     const isUnclaimed = this.#woken.delete(address);
     if (isUnclaimed && request.snapshot === undefined) {
       const running = this.#instances.running(address) ?? this.#instances.roused(address);

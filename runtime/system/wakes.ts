@@ -16,6 +16,10 @@ export interface WakesOptions {
    */
   readonly wake: (address: string) => Promise<boolean>;
   readonly warn: (fields: object, message: string) => void;
+  /** Others write what is due here too: then it is looked for at least as often, in milliseconds. Default: nobody does. */
+  readonly everyMs?: number | undefined;
+  /** An instance in memory has had something to do since before the last look. */
+  readonly overdue?: ((address: string) => void) | undefined;
 }
 
 /** The addresses that are read at a time; as many may wait for their turn. */
@@ -49,6 +53,8 @@ export class Wakes {
   /** Whether all that was due at the start has been read. */
   #hasLooked = false;
   #isLooking = false;
+  /** The instances in memory that had something to do at the last look, and since when. */
+  #residents = new Map<string, number>();
   #looksAgain = false;
   #retryMs = RETRY_MS;
   /** The list is not read again before that time: to look at each instance by itself costs more. */
@@ -100,7 +106,8 @@ export class Wakes {
 
   async #look(): Promise<void> {
     if (this.#isLooking) return void (this.#looksAgain = true);
-    const { store, clock, isResident, warn } = this.#options;
+    const { store, clock, isResident, warn, everyMs, overdue } = this.#options;
+    const residents = new Map<string, number>();
     this.#isLooking = true;
     this.#looksAgain = false;
     try {
@@ -113,10 +120,17 @@ export class Wakes {
         ({ nextAt } = list);
         this.#notBefore = (list.damaged !== undefined && nextAt) || 0;
         if (list.damaged !== undefined) this.#tellDamage(list.damaged);
-        for (const { address } of list.due) if (!isResident(address)) this.#add(address);
+        for (const { address, since } of list.due)
+          if (!isResident(address)) this.#add(address);
+          else if (overdue !== undefined) {
+            if (this.#residents.get(address) === since) overdue(address);
+            residents.set(address, since);
+          }
         if (!isLast) await this.#untilDrained();
       }
       this.#hasLooked = true;
+      this.#residents = residents;
+      if (everyMs !== undefined) this.#arm(clock.date() + everyMs);
       this.#retryMs = RETRY_MS;
       if (nextAt !== undefined) this.#arm(nextAt);
     } catch (error) {

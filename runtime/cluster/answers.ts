@@ -1,0 +1,101 @@
+import { partsOf } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { refusal, tooLate } from '../dead-letters/refusal.ts';
+import type { AgentRef } from '../instance/agent-ref.ts';
+import type { Call, CallKind } from './messages.ts';
+import type { CallWait } from './node-server.ts';
+
+export interface AnswersOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** The instance of an address in memory. */
+  readonly get: (address: string) => AgentRef | undefined;
+  /** Wakes an instance that has a record. */
+  readonly reach: (address: string) => Promise<AgentRef>;
+  /** Has an instance look for rows that other nodes have written; settles when it has. */
+  readonly nudged: (address: string) => Promise<void>;
+  readonly spawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
+  readonly getOrSpawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
+  /** Takes the values of secrets out of an answer. */
+  readonly scrub: <T>(value: T) => T;
+}
+
+/** What other nodes ask of instances here, done by the references of this node, for each address in the order in which it came. */
+export class Answers {
+  readonly #options: AnswersOptions;
+  /** Of instances that are being reached, or look: settles when the last of that is over, never rejects. */
+  readonly #begun = new Map<string, Promise<unknown>>();
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Another node has written rows for an address: what it asks later comes behind them. */
+  nudged(address: string): void {
+    const before = this.#begun.get(address) ?? Promise.resolve();
+    this.#follow(
+      address,
+      before.then(() => this.#options.nudged(address)),
+    );
+  }
+
+  #follow(address: string, beginning: Promise<unknown>): void {
+    const begun = beginning.catch(() => {});
+    this.#begun.set(address, begun);
+    void begun.then(() => {
+      if (this.#begun.get(address) === begun) this.#begun.delete(address);
+    });
+  }
+
+  async answer(call: Call, wait: CallWait): Promise<unknown> {
+    const { clock, get, scrub } = this.#options;
+    const { address, kind } = call;
+    const before = this.#begun.get(address);
+    const here = before === undefined && kind !== 'spawn' && kind !== 'getOrSpawn' ? get(address) : undefined;
+    if (here !== undefined) return scrub(await doings[kind](here, call, wait));
+    const until = clock.now() + wait.timeoutMs;
+    const reached = (before ?? Promise.resolve()).then(() => this.#reach(call));
+    this.#follow(address, reached);
+    const ref = await reached;
+    const timeoutMs = until - clock.now();
+    if (timeoutMs <= 0) throw tooLate(address, kind === 'ask' ? 'ask' : 'delivery', wait.timeoutMs);
+    return scrub(await doings[kind](ref, call, { ...wait, timeoutMs }));
+  }
+
+  #reach({ kind, address, value }: Call): Promise<AgentRef> {
+    if (kind !== 'spawn' && kind !== 'getOrSpawn') return this.#options.reach(address);
+    const parts = partsOf(address);
+    if (parts === undefined) return Promise.reject(refusal(address, 'stopped'));
+    return this.#options[kind](parts.agent, parts.id, value);
+  }
+}
+
+type Doing = (ref: AgentRef, call: Call, wait: CallWait) => unknown;
+
+const started: Doing = ({ incarnation }) => incarnation;
+
+/** What is done with the reference for each kind of call. */
+const doings: Readonly<Record<CallKind, Doing>> = {
+  spawn: started,
+  getOrSpawn: started,
+  ask: (ref, { value, id }, wait) => ref.ask(value, { ...wait, ...named(id) }),
+  deliver: (ref, { value, id }, wait) => ref.deliver(value, { ...wait, ...named(id) }),
+  enqueue: (ref, { value, id, at }) => ref.enqueue(value, { ...named(id), ...(at !== undefined && { at }) }),
+  can: (ref, { value }, { timeoutMs }) => ref.can(value, { timeoutMs }),
+  persist: (ref, _call, { timeoutMs }) => ref.persist({ timeoutMs }),
+  resume: (ref) => ref.resume(),
+  stop: (ref) => ref.stop(),
+};
+
+function named(id: string | undefined): { readonly id?: string } {
+  return id === undefined ? {} : { id };
+}
+
+/** The error as another node is to have it: that this one stops says nothing of the runtime there. */
+export function asOfNode(error: unknown, { address }: Call, node: number): unknown {
+  if (!(error instanceof HoldfastError) || error.code !== 'RUNTIME_STOPPED') return error;
+  return new HoldfastError(
+    'NODE_UNREACHABLE',
+    `${address} is on node ${node}, which stops, and nobody knows whether it was done; look, or give the event an id and send it again`,
+  );
+}

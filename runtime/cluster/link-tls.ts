@@ -1,0 +1,29 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { ClusterNode } from './placement.ts';
+
+/** What nodes show each other, as PEM texts: each its own certificate, which the same authority has signed. */
+export interface LinkTls {
+  /** The certificates of who may sign for nodes. Whoever has a certificate of theirs is a node. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Whether a link may be plain: only between processes of one machine.
+ *
+ * @throws {HoldfastError} `CLUSTER_PLAIN`
+ */
+export function assertLinkIsSafe(nodes: readonly ClusterNode[], tls: LinkTls | undefined): void {
+  const outside = tls === undefined ? nodes.find(({ host }) => !isLoopback(host)) : undefined;
+  if (outside === undefined) return;
+  throw new HoldfastError(
+    'CLUSTER_PLAIN',
+    `node ${outside.node} is reached over a network (${outside.host}), and there is no tls: whoever reaches its port could send ` +
+      'events to every agent. Give each node tls with ca, cert and key, or use loopback addresses',
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}

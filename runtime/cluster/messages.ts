@@ -1,0 +1,144 @@
+import { decodeEvent, type Encoded, encodeEvent } from '../wire/encoded-state.ts';
+
+/** The version of what nodes say to each other. */
+export const PROTOCOL = 1;
+
+/** The first message in each direction of a link. */
+export interface Hello {
+  readonly holdfast: number;
+  /** The number of the node. */
+  readonly node: number;
+  /** The store that both have open. */
+  readonly store: string;
+}
+
+/** What is asked of an instance, or of its node. */
+export const CALLS = [
+  'spawn',
+  'getOrSpawn',
+  'ask',
+  'deliver',
+  'enqueue',
+  'can',
+  'persist',
+  'resume',
+  'stop',
+] as const;
+export type CallKind = (typeof CALLS)[number];
+
+/** What a caller asks for. */
+export interface Call {
+  readonly kind: CallKind;
+  readonly address: string;
+  /** The event, or the input of a spawn. */
+  readonly value?: unknown;
+  /** The id of the event. */
+  readonly id?: string | undefined;
+  /** The time before which the event is not handled. */
+  readonly at?: number | undefined;
+}
+
+/** A value as it crosses: JSON text, or bytes of `node:v8` in base64. */
+export type Packed = string | { readonly bytes: string };
+
+/** A call as it crosses. */
+export interface CallMessage extends Omit<Call, 'value'> {
+  /** Its number on the link. */
+  readonly q: number;
+  /** Milliseconds that are left of its time; absent: there is no end. */
+  readonly ms?: number | undefined;
+  readonly value?: Packed | undefined;
+}
+
+/** What a node says to the one that called. */
+export type AnswerMessage = { readonly a: number } & (
+  | { readonly value?: Packed | undefined }
+  | { readonly error: Packed }
+);
+
+/** Nobody waits for the call any more. */
+export interface CancelMessage {
+  readonly cancel: number;
+}
+
+/** There may be rows of the address that other nodes have written. */
+export interface NudgeMessage {
+  readonly nudge: string;
+}
+
+/** Asks whether the other side is there, which sends it back. */
+export interface PingMessage {
+  readonly ping: number;
+}
+
+/** @throws {HoldfastError} `MESSAGE_UNCLONABLE` */
+export function pack(value: unknown): Packed {
+  const encoded: Encoded = encodeEvent(value);
+  return typeof encoded === 'string' ? encoded : { bytes: Buffer.from(encoded).toString('base64') };
+}
+
+export function unpack(packed: Packed): unknown {
+  return decodeEvent(typeof packed === 'string' ? packed : Buffer.from(packed.bytes, 'base64'));
+}
+
+export function isHello(message: unknown): message is Hello {
+  return (
+    has(message, 'holdfast', 'number') && has(message, 'node', 'number') && has(message, 'store', 'string')
+  );
+}
+
+export function isCall(message: unknown): message is CallMessage {
+  return (
+    has(message, 'q', 'number') &&
+    has(message, 'address', 'string') &&
+    has(message, 'kind', 'string') &&
+    CALLS.includes(message.kind as CallKind) &&
+    may(message, 'id', 'string') &&
+    may(message, 'at', 'number') &&
+    may(message, 'ms', 'number') &&
+    (!('value' in message) || isPacked(message.value))
+  );
+}
+
+export function isAnswer(message: unknown): message is AnswerMessage {
+  if (!has(message, 'a', 'number')) return false;
+  return 'error' in message ? isPacked(message.error) : !('value' in message) || isPacked(message.value);
+}
+
+export function isCancel(message: unknown): message is CancelMessage {
+  return has(message, 'cancel', 'number');
+}
+
+export function isNudge(message: unknown): message is NudgeMessage {
+  return has(message, 'nudge', 'string');
+}
+
+export function isPing(message: unknown): message is PingMessage {
+  return has(message, 'ping', 'number');
+}
+
+function isPacked(value: unknown): value is Packed {
+  return typeof value === 'string' || has(value, 'bytes', 'string');
+}
+
+interface Types {
+  readonly number: number;
+  readonly string: string;
+}
+
+function has<K extends string, T extends keyof Types>(
+  message: unknown,
+  key: K,
+  type: T,
+): message is Record<K, Types[T]> {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    Object.hasOwn(message, key) &&
+    typeof (message as Record<string, unknown>)[key] === type
+  );
+}
+
+function may(message: object, key: string, type: keyof Types): boolean {
+  return !Object.hasOwn(message, key) || has(message, key, type);
+}

@@ -1,0 +1,242 @@
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { tooLate } from '../dead-letters/refusal.ts';
+import { decodeError, type WireError } from '../wire/errors.ts';
+import { Lines } from './lines.ts';
+import type { LinkTls } from './link-tls.ts';
+import {
+  type Call,
+  type CallMessage,
+  type Hello,
+  isAnswer,
+  isHello,
+  isPing,
+  pack,
+  PROTOCOL,
+  unpack,
+} from './messages.ts';
+import type { ClusterNode } from './placement.ts';
+
+export interface NodeLinkOptions {
+  /** The node at the other end. */
+  readonly node: ClusterNode;
+  readonly hello: () => Hello;
+  readonly tls: LinkTls | undefined;
+  readonly clock: Clock;
+  /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
+  readonly silentMs?: number | undefined;
+}
+
+interface Pending {
+  readonly message: Omit<CallMessage, 'q' | 'ms'>;
+  /** When its time is up, by the clock; `Infinity`: never. */
+  readonly until: number;
+  /** Whether it has left on the connection that is open. */
+  isSent: boolean;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** The most calls that wait for one node: above that they are refused, as by a full mailbox. */
+const MOST_CALLS = 10_000;
+/** Milliseconds between two tries to connect, and the most, twice as many each time. */
+const RETRY_MS = 50;
+const MOST_RETRY_MS = 1000;
+/** Milliseconds after which a node that says nothing is not reached: as the agents' own watch of a thread, and no less than a pause of a collector. */
+const SILENT_MS = 3000;
+
+/**
+ * One node, as seen from another: connects when there is something to say. A call waits for the connection as long as it has
+ * time; one that has left when the connection ends is sent again if it has an id, and ends with `NODE_UNREACHABLE` if not.
+ */
+export class NodeLink {
+  readonly #options: NodeLinkOptions;
+  readonly #calls = new Map<number, Pending>();
+  /** What is said as soon as there is a connection. */
+  readonly #nudges = new Set<string>();
+  #next = 1;
+  #lines: Lines | undefined;
+  #isOpen = false;
+  #retry: unknown;
+  #retryMs = RETRY_MS;
+  #watch: unknown;
+  /** Ticks of the watch since something came. */
+  #silent = 0;
+  #why = 'it was not tried';
+  #closed: HoldfastError | undefined;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the answer; `timeoutMs`: the time for all of it. */
+  call(
+    { value, ...call }: Call,
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<unknown> {
+    const { clock, node } = this.#options;
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (this.#calls.size >= MOST_CALLS)
+      return Promise.reject(
+        new HoldfastError(
+          'MAILBOX_FULL',
+          `${MOST_CALLS} calls wait for node ${node.node}; wait for some of them`,
+        ),
+      );
+    return new Promise((resolve, reject) => {
+      const q = this.#next++;
+      const message = value === undefined ? call : { ...call, value: pack(value) };
+      const timer =
+        timeoutMs === Infinity ? undefined : clock.setTimeout(() => this.#expire(q, timeoutMs), timeoutMs);
+      const abort = (): void => this.#giveUp(q, signal?.reason);
+      const over = (): void => {
+        this.#calls.delete(q);
+        clock.clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+      };
+      const pending: Pending = {
+        message,
+        until: clock.now() + timeoutMs,
+        isSent: false,
+        resolve(answer) {
+          over();
+          resolve(answer);
+        },
+        reject(error) {
+          over();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort);
+      this.#calls.set(q, pending);
+      if (this.#isOpen) this.#send(q, pending);
+      else this.#connect();
+    });
+  }
+
+  /** Says that there may be rows of an address, before all calls that come later; nobody hears whether it arrives. */
+  nudge(address: string): void {
+    if (this.#isOpen) this.#lines?.send({ nudge: address });
+    else if (this.#closed === undefined && this.#nudges.size < MOST_CALLS) {
+      this.#nudges.add(address);
+      this.#connect();
+    }
+  }
+
+  close(error: HoldfastError): void {
+    this.#closed = error;
+    this.#options.clock.clearTimeout(this.#retry);
+    for (const pending of this.#calls.values()) pending.reject(error);
+    this.#lines?.end();
+  }
+
+  #send(q: number, pending: Pending): void {
+    const left = pending.until - this.#options.clock.now();
+    pending.isSent = true;
+    this.#lines?.send({
+      q,
+      ...pending.message,
+      ...(left !== Infinity && { ms: Math.max(1, Math.ceil(left)) }),
+    });
+  }
+
+  #expire(q: number, ms: number): void {
+    const pending = this.#calls.get(q);
+    if (pending === undefined) return;
+    const { address, kind } = pending.message;
+    this.#giveUp(
+      q,
+      pending.isSent ? tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms) : this.#unreachable(pending),
+    );
+  }
+
+  #giveUp(q: number, error: unknown): void {
+    const pending = this.#calls.get(q);
+    if (pending?.isSent === true && this.#isOpen) this.#lines?.send({ cancel: q });
+    pending?.reject(error);
+  }
+
+  #connect(): void {
+    if (this.#lines !== undefined || this.#retry !== undefined) return;
+    const { node, hello, tls, clock } = this.#options;
+    const { host, port } = node;
+    const socket: Socket =
+      tls === undefined ? connectPlain({ host, port }) : connectTls({ host, port, ...tls });
+    socket.setNoDelay();
+    const lines = new Lines(
+      socket,
+      (message) => this.#came(message),
+      (error) => this.#lost(error),
+    );
+    this.#lines = lines;
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => lines.send(hello()));
+    this.#silent = 0;
+    const { silentMs = SILENT_MS } = this.#options;
+    const tick = (): void => {
+      this.#silent += 1;
+      if (this.#silent > 4) return void socket.destroy(new Error(`it has said nothing for ${silentMs} ms`));
+      if (this.#isOpen) lines.send({ ping: 1 });
+      this.#watch = clock.setTimeout(tick, silentMs / 4);
+      clock.unref?.(this.#watch);
+    };
+    tick();
+  }
+
+  #came(message: unknown): void {
+    this.#silent = 0;
+    if (!this.#isOpen) {
+      this.#greeted(message);
+      this.#isOpen = true;
+      this.#retryMs = RETRY_MS;
+      for (const address of this.#nudges) this.nudge(address);
+      this.#nudges.clear();
+      for (const [q, pending] of this.#calls) this.#send(q, pending);
+    } else if (isAnswer(message)) {
+      const pending = this.#calls.get(message.a);
+      if ('error' in message) pending?.reject(decodeError(unpack(message.error) as WireError));
+      else pending?.resolve(message.value === undefined ? undefined : unpack(message.value));
+    } else if (!isPing(message)) throw new Error('it says what no node says');
+  }
+
+  #greeted(message: unknown): void {
+    const { node, hello } = this.#options;
+    const { store } = hello();
+    if (!isHello(message)) throw new Error('it is no node');
+    if (message.holdfast !== PROTOCOL)
+      throw new Error(`it speaks version ${message.holdfast}, and this one ${PROTOCOL}`);
+    if (message.node !== node.node) throw new Error(`it is node ${message.node}`);
+    if (message.store !== store) throw new Error('it has another store');
+  }
+
+  #lost(error: Error | undefined): void {
+    const { clock } = this.#options;
+    clock.clearTimeout(this.#watch);
+    this.#lines = undefined;
+    this.#isOpen = false;
+    this.#why = error?.message ?? 'the connection has ended';
+    if (this.#closed !== undefined) return;
+    for (const pending of this.#calls.values())
+      if (pending.isSent && pending.message.id === undefined) pending.reject(this.#unreachable(pending));
+      else pending.isSent = false;
+    if (this.#calls.size + this.#nudges.size === 0) return;
+    this.#retry = clock.setTimeout(() => {
+      this.#retry = undefined;
+      if (this.#calls.size + this.#nudges.size > 0) this.#connect();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, MOST_RETRY_MS);
+  }
+
+  #unreachable({ isSent, message: { address } }: Pending): HoldfastError {
+    const { node } = this.#options;
+    const what = isSent
+      ? 'and nobody knows whether it was done; look, or give the event an id and send it again'
+      : 'and it was not sent; try again';
+    return new HoldfastError(
+      'NODE_UNREACHABLE',
+      `${address} is on node ${node.node}, which cannot be reached (${this.#why}), ${what}`,
+    );
+  }
+}

@@ -1,0 +1,19 @@
+import { HoldfastError } from '../base/errors.ts';
+
+/** What one of several nodes with a common store runs, as its runtime sees it. */
+export interface NodeShare {
+  /** The number of this node. */
+  readonly node: number;
+  /** Whether instances of an address that are in the store run here. */
+  owns(address: string): boolean;
+  /** An event for an address that this node does not own is in the store: whoever owns it is to look. */
+  nudge(address: string): void;
+}
+
+/** The error for who wants an instance here that runs on another node. */
+export function notLocal(address: string): HoldfastError {
+  return new HoldfastError(
+    'NOT_LOCAL',
+    `${address} belongs to another node, and is not started on this one: reach it there`,
+  );
+}
