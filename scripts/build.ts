@@ -1,5 +1,6 @@
 // Emits dist/: the declarations of each source file; the entry of threads and `holdfast/agent` with all they need in one file
-// each; what programs import in a few files that they share; and the JSON Schema of the config for editors.
+// each; what programs import in a few files that they share; the licences of what stands in them of others; and the JSON Schema
+// of the config for editors.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
@@ -28,3 +29,4 @@ ${readFileSync(new URL('LICENSE.md', elk), 'utf8')}`,
 run('scripts/bundle-worker.ts');
 run('scripts/emit-schema.ts');
 run('scripts/bundle-host.ts');
+run('scripts/third-party-licences.ts');

@@ -70,6 +70,16 @@ try {
     }
     const lost = [...sources].filter((path) => !path.includes('node_modules') && !paths.has(path));
     deepEqual(lost, []);
+    const others = [...sources].flatMap(
+      (path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+    );
+    const licences = readFileSync(join(root, 'dist/THIRD-PARTY-LICENSES.md'), 'utf8').matchAll(
+      /^## (\S+) /gm,
+    );
+    deepEqual(
+      [...licences].map(([, name]) => name),
+      [...new Set(others)].toSorted(),
+    );
     // What is in two places would be loaded from both.
     deepEqual(
       built.filter((path) => path.startsWith('dist/actors/') || path.startsWith('dist/providers/')),
