@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AuditRecord } from 'holdfast';
-import { fixture, start } from '../fixtures/start.ts';
 import { gatedStore } from '../fixtures/gated-store.ts';
+import { fixture, start } from '../fixtures/start.ts';
+import { close, startModern } from '../mcp/fixtures/http-servers.ts';
 import { createMemoryProvider } from '../secrets/fixtures/memory-provider.ts';
 
 describe('the effects of a durable agent', () => {
@@ -28,6 +29,55 @@ describe('the effects of a durable agent', () => {
     go();
     expect(await signed).toMatchObject({ output: expect.any(String) as string });
     expect(audited.map(({ mode, outcome }) => [mode, outcome])).toEqual([['capability', 'ok']]);
+  });
+
+  it('amendment 4: a tool, a secretFetch and a boundFetch reach their service when the state is committed that began them, and not before', async () => {
+    const service = await startModern();
+    onTestFinished(() => close(service));
+    service.before = ({ url }, response) => url !== '/mcp' && response.end('ok') === response;
+    const provider = createMemoryProvider();
+    provider.set('prod/key', 'v1', 'CANARY-30fd-of-effects');
+    const mcp = { docs: { url: service.url, tools: { allow: ['*'] } } };
+    const secrets = { key: { ref: 'prod/key', mode: 'inject', hosts: [service.origin] } } as const;
+    const gate = gatedStore();
+    const runtime = await start(
+      {
+        externalSecrets: { provider: 'memory' },
+        agents: {
+          durable: fixture('adding', { mcp }),
+          fetching: fixture('secret-user', { secrets }),
+          bound: fixture('bound-user', { secrets }),
+          fresh: fixture('adding', { mcp, threadId: 'other', supervision: { state: 'fresh' } }),
+        },
+      },
+      { providers: [provider], store: gate.store },
+    );
+    const [durable, fetching, bound, fresh] = await Promise.all([
+      runtime.spawn('durable', { id: 'a' }),
+      runtime.spawn('fetching', { id: 'a' }),
+      runtime.spawn('bound', { id: 'a' }),
+      runtime.spawn('fresh', { id: 'a' }),
+    ]);
+    // What connects does so before it is counted who calls.
+    await Promise.all([durable.ask({ type: 'add' }), fresh.ask({ type: 'add' })]);
+    const ways: Record<string, () => Promise<unknown>> = {
+      mcpTool: () => durable.ask({ type: 'add' }),
+      secretFetch: () => fetching.ask({ type: 'fetch', request: { url: service.origin } }),
+      boundFetch: () => bound.deliver({ type: 'go', url: service.origin }),
+    };
+    for (const [way, begin] of Object.entries(ways)) {
+      gate.shut();
+      service.received.length = 0;
+      const outcome = begin();
+      const { go } = await gate.next();
+      // Asked later, it waits for nobody: when it is answered, whatever went out before has reached the service.
+      expect(await fresh.ask({ type: 'add' })).toEqual({ sum: 3 });
+      expect(service.received.length, way).toBe(1);
+      gate.open();
+      go();
+      await expect.poll(() => service.received.length, way).toBe(2);
+      await outcome;
+    }
   });
 
   it('what awaits committed() goes on when the state is committed in which it began', async () => {
