@@ -11,12 +11,17 @@ const names = new Set(
 );
 const found = [...names].toSorted().map((name) => {
   const folder = new URL(`node_modules/${name}/`, root);
-  const about = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as {
+  const { version, license } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as {
     version: string;
     license: string;
   };
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file));
-  return { name, ...about, texts: files.map((file) => readFileSync(new URL(file, folder), 'utf8').trim()) };
+  return {
+    name,
+    version,
+    license,
+    texts: files.map((file) => readFileSync(new URL(file, folder), 'utf8').trim()),
+  };
 });
 const sections = found.map(({ name, version, license, texts }) => {
   const other = found.find((one) => one.license === license && one.texts.length > 0);
