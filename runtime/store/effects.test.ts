@@ -72,10 +72,10 @@ describe('the effects of a durable agent', () => {
       const { go } = await gate.next();
       // Asked later, it waits for nobody: when it is answered, whatever went out before has reached the service.
       expect(await fresh.ask({ type: 'add' })).toEqual({ sum: 3 });
-      expect(service.received.length, way).toBe(1);
+      expect({ [way]: service.received.length }).toEqual({ [way]: 1 });
       gate.open();
       go();
-      await expect.poll(() => service.received.length, way).toBe(2);
+      await expect.poll(() => service.received.length, { message: way }).toBe(2);
       await outcome;
     }
   });
