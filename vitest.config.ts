@@ -52,9 +52,15 @@ const measuring = [
   'runtime/{threads/hang,system/robustness}.test.ts',
 ];
 
+/** Those that are long for what they add to others of their kind: the nightly run has them. */
+const nightly =
+  process.env['HOLDFAST_RUNS'] === undefined
+    ? ['props/soak.prop.ts', 'examples/trading-desk/kept-desk.test.ts']
+    : [];
+
 const files = byProcess(
   ['{runtime,actors,providers,examples,docs,scripts,bench}/**/*.test.ts', 'props/**/*.prop.ts'],
-  measuring,
+  [...measuring, ...nightly],
 );
 /** Without those of a kind, a project has to have an include that finds none. */
 const of = (kind: 'alone' | 'together'): string[] => files.get(kind) ?? ['none'];

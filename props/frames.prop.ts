@@ -38,7 +38,7 @@ test('a thread that says again what it has said, with other parts, costs nobody 
         await expect(good.ask({ type: 'read' }, WAIT)).resolves.toBe(0);
         expect(runtime.status().instances.map(({ state }) => state)).not.toContain('ended');
         // It may be waiting for what it has said of itself.
-        await runtime.stop({ timeoutMs: 1000 });
+        await runtime.stop({ timeoutMs: 4000 });
         expect(runtime.status().instances).toEqual([]);
       },
     ),

@@ -7,7 +7,7 @@ import { collectMetrics } from '../telemetry/fixtures/meter-provider.ts';
 import { REPORT } from '../wire/protocol.ts';
 
 /** Each costs a thread; the nightly run says more. */
-const MOST = process.env['HOLDFAST_RUNS'] === undefined ? 6 : 30;
+const MOST = process.env['HOLDFAST_RUNS'] === undefined ? 4 : 30;
 const WAIT = { timeoutMs: 20_000 };
 const supervision = {
   restart: 'permanent',
