@@ -21,9 +21,15 @@ test('what the agents of a gateway that runs write is told by agent, and who wri
   expect(text).toContain(
     'The store is data/agents.db: outlives a loss of power, not encrypted, its failure ends',
   );
-  expect(text).toMatch(/^chatty +each turn +25 +2500\.0 +the whole state/m);
-  expect(text).toMatch(/^quiet +each turn +the whole state/m);
+  expect(text).toMatch(/^chatty +each turn +25 +2500\.0 +the state, or what has changed of a large one,/m);
+  expect(text).toMatch(/^quiet +each turn +the state, or what/m);
   expect(heavyTexts([chatty, { ...chatty, agent: 'quiet', heavy: false }])).toEqual([
-    expect.stringMatching(/^chatty commits a state of more than 64 KiB more than 20 times a second/),
+    expect.stringMatching(/^chatty commits more than 64 KiB of a state more than 20 times a second/),
   ]);
+});
+
+test('in a database each commit writes the whole state', () => {
+  const store = { type: 'postgres', url: { id: 'desk/database' } };
+  const [agent] = durabilityOf({ ...config, store } as unknown as LoadedConfig, []);
+  expect(agent?.cost).toMatch(/^the whole state is written/);
 });

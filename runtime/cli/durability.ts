@@ -19,9 +19,8 @@ export interface AgentDurability {
 }
 
 const COSTS = {
-  turn: 'the whole state is written after turns that change it, and what they let out waits for that',
-  behind: 'the whole state is written after turns that change it, and nothing waits for that',
-  no: 'nothing',
+  turn: 'is written after turns that change it, and what they let out waits for that',
+  behind: 'is written after turns that change it, and nothing waits for that',
 };
 
 /** What each agent of a config keeps, and what it has written so far. */
@@ -29,8 +28,15 @@ export function durabilityOf({ agents, store }: LoadedConfig, writes: readonly W
   return agents.map((agent) => {
     const durable = durableOf(agent, store !== undefined);
     const found = writes.find((one) => one.agent === agent.name);
-    return { agent: agent.name, durable, cost: COSTS[durable], ...(found && { writes: found }) };
+    return { agent: agent.name, durable, cost: costOf(durable, store), ...(found && { writes: found }) };
   });
+}
+
+function costOf(durable: AgentDurability['durable'], store: LoadedConfig['store']): string {
+  if (durable === 'no') return 'nothing';
+  const state =
+    store?.type === 'postgres' ? 'the whole state' : 'the state, or what has changed of a large one,';
+  return `${state} ${COSTS[durable]}`;
 }
 
 function durableOf({ state, durable }: ResolvedAgent, isStored: boolean): AgentDurability['durable'] {
@@ -96,6 +102,6 @@ export function heavyTexts(writes: readonly Writes[]): string[] {
     .filter(({ heavy }) => heavy)
     .map(
       ({ agent }) =>
-        `${agent} commits a state of more than 64 KiB more than 20 times a second, each time the whole of it: change it less often, or keep in it what finds the rest`,
+        `${agent} commits more than 64 KiB of a state more than 20 times a second: change it less often or in fewer places, or keep in it what finds the rest`,
     );
 }

@@ -3,7 +3,7 @@ export interface AgentWrites {
   readonly agent: string;
   /** The commits of a state so far. */
   readonly commits: number;
-  /** The bytes of those states. */
+  /** The bytes of those states that had to be written. */
   readonly bytes: number;
   /**
    * Commits in a second, and their bytes, between the last two readings of the status that were at least a second apart;
@@ -11,7 +11,7 @@ export interface AgentWrites {
    */
   readonly commitsPerSecond?: number;
   readonly bytesPerSecond?: number;
-  /** Whether one of them was seen to commit a state of more than 64 KiB more than 20 times a second. */
+  /** Whether one of them was seen to commit more than 64 KiB of a state more than 20 times a second. */
   readonly heavy: boolean;
 }
 

@@ -62,7 +62,7 @@ export type OpenedLedger = Pick<
 const CAREFUL =
   'the process has ended twice in a row without a stop: this start is careful, and whatever ends it again is found and left out';
 const HEAVY =
-  'a state of more than 64 KiB is committed more than 20 times a second, each time the whole of it; change it less often, or keep in it what finds the rest';
+  'more than 64 KiB of a state are committed more than 20 times a second; change it less often or in fewer places, or keep in it what finds the rest';
 
 /** The ledgers of a runtime with a store under every turn: one for each durable instance. */
 export class Ledgers {
@@ -362,7 +362,7 @@ export class Ledgers {
     if (this.#large.has(agent)) return;
     this.#large.add(agent);
     const message =
-      'the state of an instance is large, and the whole of it is written after each of its turns; keep in it what finds the rest';
+      'the state of an instance is large, and more than 64 KiB of it are written after a turn; change less of it at once, or keep in it what finds the rest';
     this.#options.warn({ address, bytes }, message);
   }
 

@@ -56,8 +56,9 @@ export interface SqliteStoreOptions {
   /** The most instances that wake in a second because they have something to do; from 1 to 1,000,000. Default: 1000. */
   readonly wakesPerSecond?: number | undefined;
   /**
-   * What is done when commits have failed for 30 s, or another process has the store. `wait`: they are tried again. `exit`:
-   * the runtime stops, and the process ends with exit code 1. Or a function that gets the error. Default: `wait`.
+   * What is done when commits have failed for 30 s, or three times in a minute, or another process has the store. `wait`: they
+   * are tried again. `exit`: the runtime stops, and the process ends with exit code 1. Or a function that gets the error.
+   * Default: `wait`.
    */
   readonly onFailure?: OnStoreFailure | undefined;
 }
