@@ -28,6 +28,9 @@ const PAGE = 1000;
 const LOOK_MS = 100;
 /** Milliseconds between two groups of instances that are woken together. */
 const STEP_MS = 50;
+/** How many times its share a group may have, so that what late ones have missed is made up within the second. */
+const CATCHING_UP = 1.2;
+const SECOND_MS = 1000;
 /** Milliseconds before a store that failed is asked again; twice as many each time, up to {@link MOST_RETRY_MS}. */
 const RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
@@ -48,6 +51,8 @@ export class Wakes {
   #timer: unknown;
   #timerAt = Infinity;
   #stepping: unknown;
+  /** The groups of the last second. */
+  readonly #steps: { readonly at: number; readonly count: number }[] = [];
   /** How many instances are on their way. */
   #underWay = 0;
   /** Whether all that was due at the start has been read. */
@@ -176,8 +181,12 @@ export class Wakes {
 
   #step(): void {
     const { clock, perSecond, atOnce, isResident, wake } = this.#options;
-    const stepMs = Math.max(STEP_MS, 1000 / perSecond);
-    let left = Math.max(1, Math.floor((perSecond * stepMs) / 1000));
+    const stepMs = Math.max(STEP_MS, SECOND_MS / perSecond);
+    const now = clock.now();
+    const room = this.#room(now);
+    const share = Math.max(1, Math.floor((CATCHING_UP * perSecond * stepMs) / SECOND_MS));
+    const allowed = Math.min(share, room);
+    let left = allowed;
     const most = atOnce();
     for (const address of this.#waiting) {
       if (left === 0 || this.#underWay >= most) break;
@@ -191,13 +200,25 @@ export class Wakes {
         else this.#tryLater(address);
       });
     }
+    if (left < allowed) this.#steps.push({ at: now, count: allowed - left });
     if (this.#waiting.size === 0) this.#drained?.();
+    const [first] = this.#steps;
     // Whoever comes within the step waits for the next one.
-    this.#stepping = clock.setTimeout(() => {
-      this.#stepping = undefined;
-      if (this.#waiting.size > 0) this.#step();
-    }, stepMs);
+    this.#stepping = clock.setTimeout(
+      () => {
+        this.#stepping = undefined;
+        if (this.#waiting.size > 0) this.#step();
+      },
+      room > allowed - left || first === undefined ? stepMs : first.at + SECOND_MS - now,
+    );
     clock.unref?.(this.#stepping);
+  }
+
+  /** How many more may be woken now, so that no second has too many. */
+  #room(now: number): number {
+    const steps = this.#steps;
+    while (steps[0] !== undefined && steps[0].at <= now - SECOND_MS) steps.shift();
+    return steps.reduce((room, { count }) => room - count, this.#options.perSecond);
   }
 
   /** Whoever could not be started has its pause: what stands in the way may stay there, and in the way of many. */
