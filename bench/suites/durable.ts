@@ -10,6 +10,7 @@ import { besideBig } from './durable-big.ts';
 import { opening } from './durable-open.ts';
 import { passive } from './durable-passive.ts';
 import { ofSize } from './durable-sizes.ts';
+import { timers } from './durable-timers.ts';
 import { measure, percentile, ratio, type Sample, type Variant } from '../lib/rounds.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -54,6 +55,7 @@ export async function durable(results: Results, rounds: number): Promise<void> {
     await betweenDurable(results, rounds, join(folder, 'between.db'));
     await besideBig(results, rounds, join(folder, 'beside.db'));
     await passive(results, rounds, folder);
+    await timers(results, rounds, folder);
     await opening(results, rounds, join(folder, 'million.db'));
   } finally {
     await rm(folder, { recursive: true });
