@@ -41,7 +41,8 @@ process.exit(
   await soakCommand({
     script: 'soak:gateway',
     what: 'of a gateway',
-    soaked: (folder, ms, seed) => soaked(folder, ms, chanceOf(seed)),
+    amounts: { minutes: 5 },
+    soaked: (folder, { minutes }, seed) => soaked(folder, minutes * 60_000, chanceOf(seed)),
   }),
 );
 

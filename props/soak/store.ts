@@ -25,7 +25,8 @@ process.exit(
   await soakCommand({
     script: 'soak:store',
     what: 'with a store',
-    soaked: (folder, ms, seed) => soaked(join(folder, 'agents.db'), ms, seed),
+    amounts: { minutes: 5 },
+    soaked: (folder, { minutes }, seed) => soaked(join(folder, 'agents.db'), minutes * 60_000, seed),
   }),
 );
 
