@@ -64,6 +64,9 @@ export class ClusterNodeRuntime {
         node: placement.self,
         owns: (address: string) => node.#held.has(partitionOf(address)),
         nudge: (address: string) => node.#linkTo(address)?.nudge(address),
+        begin: (address: string) => node.#begin(address, undefined),
+        ask: (address: string, kind: 'ask' | 'delivery', value: object, timeoutMs: number) =>
+          node.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
       },
       onSystem: (system: ServedSystem) => void (node.#system = system),
       onStore: async (open: () => Promise<void>) => {
@@ -99,8 +102,8 @@ export class ClusterNodeRuntime {
 
   /** The instance at an address, here or on another node, whether it exists or not; undefined: it is of no durable agent, and not here. */
   ref(address: string): AgentRef | NodeRef | undefined {
-    const here = this.#system.get(address);
-    if (here !== undefined || !this.#system.isPlaced(address) || this.#isHeld(address)) return here;
+    // One whose partition was lost is still here while it ends.
+    if (this.#runsHere(address)) return this.#system.get(address);
     return new NodeRef({
       address,
       agent: agentOf(address),
@@ -118,10 +121,13 @@ export class ClusterNodeRuntime {
     options: { readonly input?: unknown } = {},
   ): Promise<AgentRef | NodeRef> {
     const address = addressOf(agent, id);
-    if (!this.#system.isPlaced(address) || this.#isHeld(address))
-      return this.#runtime.getOrSpawn(agent as never, id, options as never);
-    await this.#call({ kind: 'getOrSpawn', address, value: options.input }, { timeoutMs: SPAWN_MS });
+    if (this.#runsHere(address)) return this.#runtime.getOrSpawn(agent as never, id, options as never);
+    await this.#begin(address, options.input);
     return this.ref(address) as NodeRef;
+  }
+
+  async #begin(address: string, value: unknown): Promise<void> {
+    await this.#call({ kind: 'getOrSpawn', address, value }, { timeoutMs: SPAWN_MS });
   }
 
   /** Stops the runtime, and says nothing more to other nodes. */
@@ -133,8 +139,8 @@ export class ClusterNodeRuntime {
     return this.stop();
   }
 
-  #isHeld(address: string): boolean {
-    return this.#held.has(partitionOf(address));
+  #runsHere(address: string): boolean {
+    return this.#held.has(partitionOf(address)) || !this.#system.isPlaced(address);
   }
 
   async #listen(): Promise<void> {
@@ -143,7 +149,7 @@ export class ClusterNodeRuntime {
     const system = this.#system;
     const answers = new Answers({
       clock: this.#clock,
-      get: (address) => system.get(address),
+      get: (address) => (this.#runsHere(address) ? system.get(address) : undefined),
       reach: (address) => system.reach(address),
       nudged: (address) => system.nudged(address),
       spawn: (agent, id, input) => this.#runtime.spawn(agent as never, { id, input } as never),

@@ -226,7 +226,8 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
         try {
           const answer = await berth.ask(method, ...args);
           // It may tell of a state that is not committed, and will not be.
-          if (this.#unfit || this.continuation.isFenced) throw this.#quarantine ?? this.#stopped();
+          if (this.#unfit || this.continuation.isFenced)
+            throw this.#fence ?? this.#quarantine ?? this.#stopped();
           return answer;
         } catch (error) {
           // The incarnation ended in between; the next one may answer.
@@ -545,8 +546,12 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
     this.#fence = error;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
     this.inbox.unhandled.untold(error);
+    // Its thread would say of asks that were put off no more than that it has ended.
+    for (const tag of this.#berth?.deferred ?? []) this.effects.waiting.reject(tag, error);
     if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });
+    const wasPassive = this.#phase === 'passive';
     if (!this.#lives('fence')) return;
+    if (wasPassive) this.effects.waking(this, false);
     if (this.#berth?.begun === true) await this.#leave(this.#berth);
     if (!told) this.watchers.ended(this.#ending('error'));
     void this.#finish({ kind: 'failed', error });
@@ -650,7 +655,8 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
     if (this.#vanishing !== undefined) return this.#vanishing;
     const stopped = end.kind === 'stopped' ? end.reason : undefined;
     // A shutdown only pauses the instance, and one that never ran must not delete what is stored.
-    const forgotten = stopped === 'stopped' || (stopped === undefined && this.#gate.opened);
+    const ended = stopped === 'stopped' || (stopped === undefined && this.#gate.opened);
+    const forgotten = ended && this.#fence === undefined;
     this.#forgotten = forgotten && !this.continuation.isFenced;
     const ticket = forgotten && this.#phase !== 'ended' ? this.continuation.forget() : undefined;
     if (ticket === undefined || ticket.settled) {

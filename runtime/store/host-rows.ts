@@ -1,8 +1,9 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { HostDrafting, HostPart } from './committer.ts';
-import type { CommitResult, KeptId, KeptLetter, MailboxRow } from './durable-store.ts';
+import type { KeptId, KeptLetter, MailboxRow } from './durable-store.ts';
 import { MOST_ROWS } from './most-rows.ts';
+import type { NodeCommitResult, RowOfLetter } from './partitioned-store.ts';
 
 /** A row that is to be written. */
 export interface PendingRow {
@@ -29,7 +30,10 @@ export class HostRows implements HostDrafting {
   /** What letters say from now on. */
   #letters: KeptLetter[] = [];
 
-  /** `firstRow` and `step`: as the store said when it was opened. `add` asks for the next group. */
+  /**
+   * `firstRow` and `step`: as the store said when it was opened; with a step other nodes have it open too. `add` asks for the next
+   * group.
+   */
   constructor(firstRow: number, add: () => Ticket, step = 1) {
     this.#step = step;
     this.#next = firstRow;
@@ -77,7 +81,7 @@ export class HostRows implements HostDrafting {
     this.#letters = [];
     const removedLetters = this.#writing.flatMap(({ letter }) => letter ?? []);
     return {
-      rows: this.#writing.map(({ row }) => row),
+      rows: this.#writing.map((pending) => this.#rowOf(pending)),
       ...(removedLetters.length > 0 && { removedLetters }),
       ...(ids.length > 0 && { ids }),
       ...(attempts.length > 0 && { attempts }),
@@ -85,8 +89,13 @@ export class HostRows implements HostDrafting {
     };
   }
 
-  written({ unknown, full, refused }: CommitResult): void {
+  #rowOf({ row, letter }: PendingRow): RowOfLetter {
+    return letter === undefined || this.#step === 1 ? row : { ...row, letter };
+  }
+
+  written({ unknown, full, refused, taken }: NodeCommitResult): void {
     const [gone, beyond, unstored] = [new Set(unknown), new Set(full), new Set(refused?.rows)];
+    const elsewhere = new Set(taken);
     const written = this.#writing;
     this.#writing = [];
     for (const pending of written) {
@@ -94,6 +103,7 @@ export class HostRows implements HostDrafting {
       if (unstored.has(n)) pending.refused(storeFull(to), true);
       else if (beyond.has(n)) pending.refused(tooMany(to), true);
       else if (gone.has(n)) pending.refused(noRecord(to));
+      else if (elsewhere.has(n)) pending.refused(takenLetter(to));
       else pending.written();
     }
   }
@@ -127,5 +137,12 @@ function noRecord(address: string): HoldfastError {
   return new HoldfastError(
     'AGENT_STOPPED',
     `${address}: it has ended; spawn it again, and replay the dead letter`,
+  );
+}
+
+function takenLetter(address: string): HoldfastError {
+  return new HoldfastError(
+    'REPLAY_REFUSED',
+    `${address}: the dead letter of this event is not there any more: another node has replayed it, or it was too old`,
   );
 }

@@ -570,8 +570,10 @@ export class Ledger implements Drafting, SeenSecrets {
     for (const kept of draft?.ids ?? []) this.ids.committed(kept);
   }
 
-  lost(why: Lost): void {
-    this.lose(lostTurn(this.#options.address, why));
+  lost(why: Lost | 'moved'): void {
+    // Where partitions move from node to node, it is no fault that another goes on with an address.
+    const isMoved = why === 'fenced' && this.#epoch !== undefined;
+    this.lose(lostTurn(this.#options.address, isMoved ? 'moved' : why));
   }
 
   /** Nothing more of the instance is committed or told; it ends, but for that, as it would have. */

@@ -79,6 +79,7 @@ export class Ledgers {
   /** Begins the ids of the groups that are written here. */
   #owner = '';
   #firstRow = 1;
+  #rowStep = 1;
   #tidying: unknown;
   #idleLook: IdleLook | undefined;
 
@@ -124,7 +125,8 @@ export class Ledgers {
     });
     this.#committer = committer;
     this.#firstRow = opened.firstRow;
-    const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host), shared?.rowStep);
+    this.#rowStep = shared?.rowStep ?? 1;
+    const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host), this.#rowStep);
     this.#host = host;
     this.#tidyLater();
     if (store.look !== undefined)
@@ -248,9 +250,9 @@ export class Ledgers {
     else await ledger.rows.look();
   }
 
-  /** Other nodes have those addresses now: nothing more of their instances here is committed or told. */
+  /** Other nodes have those addresses now: nothing more of their instances here is committed or told, and they end. */
   lost(isLost: (address: string) => boolean): void {
-    for (const [address, ledger] of this.#ledgers) if (isLost(address)) ledger.lost('fenced');
+    for (const [address, ledger] of this.#ledgers) if (isLost(address)) ledger.lost('moved');
   }
 
   /** Makes an event a row of an address; resolves when that is committed. `became`: there is no record, and it is that letter. */
@@ -270,9 +272,12 @@ export class Ledgers {
     });
   }
 
-  /** The number from which on the rows of this opening of the store have theirs. */
-  get firstRow(): number {
-    return this.#firstRow;
+  /**
+   * Whether the row of that number was written before the store was opened, by a process in whose place this one is: of several
+   * nodes each sees to what was sent there, and to what was sent to an address of its own.
+   */
+  wasSentBefore(n: number, isForHere: boolean): boolean {
+    return n < this.#firstRow && (isForHere || n % this.#rowStep === this.#firstRow % this.#rowStep);
   }
 
   /**

@@ -1,8 +1,13 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Lost } from './store-outcome.ts';
 
-/** The error of an instance of which nothing more is committed. */
-export function lostTurn(address: string, why: Lost): HoldfastError {
+/** The error of an instance of which nothing more is committed. `moved`: another node goes on with its partition. */
+export function lostTurn(address: string, why: Lost | 'moved'): HoldfastError {
+  if (why === 'moved')
+    return new HoldfastError(
+      'NODE_UNREACHABLE',
+      `${address} went to another node, and nobody knows whether what was under way was done; look there, or give the event an id and send it again`,
+    );
   if (why === 'fenced')
     return new HoldfastError(
       'STORE_FENCED',

@@ -1,4 +1,12 @@
-import type { DurableStore, OpenedStore, StoreContext, TurnCommit } from './durable-store.ts';
+import type {
+  CommitGroup,
+  CommitResult,
+  DurableStore,
+  MailboxRow,
+  OpenedStore,
+  StoreContext,
+  TurnCommit,
+} from './durable-store.ts';
 
 /** The most nodes that share a store: each numbers its rows in steps of that, so that no two give the same number. */
 export const MOST_NODES = 64;
@@ -22,6 +30,17 @@ export interface PlacedTurn extends TurnCommit {
   readonly epoch?: number | undefined;
 }
 
+/** A row from the host that was a letter. */
+export interface RowOfLetter extends MailboxRow {
+  /** The letter, which its group removes. Where it is not there any more, nothing is written of the row: another node has taken it. */
+  readonly letter?: string | undefined;
+}
+
+export interface NodeCommitResult extends CommitResult {
+  /** The rows of which nothing was written, because another node had taken their letters. */
+  readonly taken?: readonly number[] | undefined;
+}
+
 /**
  * A store that several nodes have open together, each for its partitions. Any node sends rows to any address; only who has
  * taken the partition of an address commits turns of its instance. What is due is listed for the partitions that are held.
@@ -29,6 +48,11 @@ export interface PlacedTurn extends TurnCommit {
 export interface PartitionedStore extends DurableStore {
   /** Opens the store as one of several nodes. Whoever had it open by itself, or as this node, writes nothing any more. */
   openNode(context: NodeContext): Promise<OpenedNode>;
+  /**
+   * As that of any store. What was sent may have been handled by another node before a group comes again whose outcome nobody
+   * knows: then nothing of it is written a second time.
+   */
+  commit(group: CommitGroup): Promise<NodeCommitResult>;
   /**
    * Takes partitions: their epochs grow, and turns of instances that were active under an earlier one are fenced, here and
    * elsewhere. Rejects as `commit` does.

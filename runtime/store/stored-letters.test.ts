@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
+import type { NodeCommitResult } from './partitioned-store.ts';
 
 const soon = (seen: () => void): Promise<void> => vi.waitFor(seen, { timeout: 20_000 });
 const agents = { account: fixture('account', { mailbox: { overflow: 'drop-oldest', capacity: 4 } }) };
@@ -66,6 +67,33 @@ describe('the dead letter of an event that was in the store', () => {
       code: 'STORE_FAILED',
     });
     expect(runtime.deadLetters.list()).toMatchObject([{ id: letter?.id, stored: true }]);
+  });
+
+  it('is listed no more once another node has taken it', async () => {
+    const memory = durableMemory();
+    const store = memoryDurableStore(memory);
+    const shared: typeof store = {
+      ...store,
+      async commit(group) {
+        if (group.removedLetters === undefined) return store.commit(group);
+        const taken: NodeCommitResult = {
+          fenced: [],
+          unknown: [],
+          taken: (group.rows ?? []).map(({ n }) => n),
+        };
+        return taken;
+      },
+    };
+    const runtime = await start({ agents }, { store: shared });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await soon(() => expect(runtime.deadLetters.list()).toHaveLength(1));
+    const [letter] = runtime.deadLetters.list();
+    await expect(runtime.deadLetters.replay(letter?.id ?? '')).rejects.toMatchObject({
+      code: 'REPLAY_REFUSED',
+      message: expect.stringContaining('another node'),
+    });
+    expect(runtime.deadLetters.list()).toEqual([]);
   });
 
   it('is listed as the letter that the store makes of it when its address ends meanwhile', async () => {

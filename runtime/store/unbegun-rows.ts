@@ -62,8 +62,7 @@ export class UnbegunRows {
   /** The recipient has begun, and gets the event once it has a record. */
   follow(ledger: Pick<Ledger, 'rows'>, sent: SentEvent): void {
     ledger.rows.again(sent, (error) => {
-      // Where nothing is written any more, the next process starts it.
-      if (error === undefined || isStop(error)) this.#over(sent);
+      if (error === undefined || isElsewhere(error)) this.#over(sent);
       else this.settle(sent, error);
     });
   }
@@ -71,7 +70,7 @@ export class UnbegunRows {
   /** Nothing is to be waited for: the letter becomes a row where there is a record, and else stays one, which starts nobody. */
   settle(sent: SentEvent, error?: unknown): void {
     const { deliver, host } = this.#options;
-    if (error !== undefined && isStop(error)) return this.#over(sent);
+    if (error !== undefined && isElsewhere(error)) return this.#over(sent);
     const row = plainRow(sent.row);
     host().add({
       row,
@@ -81,16 +80,16 @@ export class UnbegunRows {
         this.#over(sent);
       },
       refused: (refused) => {
-        if (isStop(refused)) this.#over(sent);
+        if (isElsewhere(refused)) this.#over(sent);
         else this.#stays(sent, error);
       },
     });
   }
 }
 
-/** Whether nothing is written any more, so that everything is left to the next process. */
-function isStop(error: unknown): boolean {
-  return (
-    error instanceof HoldfastError && (error.code === 'RUNTIME_STOPPED' || error.code === 'STORE_LOCKED')
-  );
+/** Whether others see to the event: nothing is written here any more, and the next process starts it, or another node has. */
+function isElsewhere(error: unknown): boolean {
+  return error instanceof HoldfastError && ELSEWHERE.has(error.code);
 }
+
+const ELSEWHERE: ReadonlySet<string> = new Set(['RUNTIME_STOPPED', 'STORE_LOCKED', 'REPLAY_REFUSED']);

@@ -288,10 +288,12 @@ export class Instances implements TwinEffects {
     const state = agent.state ?? (ledgers === undefined ? snapshots.defaultState : 'snapshot');
     if (parent === 'machine' || state === 'fresh') return {};
     const fenced = (error: HoldfastError): void => {
-      warn(
-        { address, error },
-        'an instance ends here, because nothing more of it can be kept; see the error',
-      );
+      // That a partition moves is no fault, and it may have many instances.
+      if (error.code !== 'NODE_UNREACHABLE')
+        warn(
+          { address, error },
+          'an instance ends here, because nothing more of it can be kept; see the error',
+        );
       void this.at(address)?.fenced(error);
     };
     // An id that was given is what another process can find the instance by.

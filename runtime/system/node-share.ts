@@ -8,6 +8,10 @@ export interface NodeShare {
   owns(address: string): boolean;
   /** An event for an address that this node does not own is in the store: whoever owns it is to look. */
   nudge(address: string): void;
+  /** Starts the instance at an address that this node does not own, unless it is there. Rejects with the error of its start. */
+  begin(address: string): Promise<void>;
+  /** Asks an instance of an address that this node does not own, or delivers to it. */
+  ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
 }
 
 /** The error for who wants an instance here that runs on another node. */

@@ -42,6 +42,7 @@ import { threadNotStarted } from '../threads/thread-errors.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { DurableStore, EncodedState, OnStoreFailure } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
+import { lostTurn } from '../store/lost-turn.ts';
 import { StoreKeyring } from './store-keyring.ts';
 import { StoreUrl } from './store-url.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
@@ -261,6 +262,7 @@ export class RuntimeSystem {
         perSecond: this.#durable?.wakesPerSecond ?? WAKES_PER_SECOND,
         instanceAt,
         poolOf: (agent) => this.#agents.get(agent)?.threadId,
+        owns: (address) => this.#owns(address),
         warn: this.warn,
       });
     this.#broker = new PeerBroker({
@@ -391,6 +393,8 @@ export class RuntimeSystem {
         const threadId = this.#agents.get(agentOf(from))?.threadId;
         if (threadId !== undefined) await this.#activate(threadId, address);
       },
+      askAway: (address, event, { kind, deadline }) =>
+        this.#elsewhere(address)?.ask(address, kind, event, Math.max(1, deadline - this.clock.now())),
       rouse: (address) => this.#rouse(address),
     });
   }
@@ -406,6 +410,11 @@ export class RuntimeSystem {
 
   #owns(address: string): boolean {
     return this.#share?.owns(address) !== false;
+  }
+
+  /** How nodes share what there is, for a durable instance that runs on another one. */
+  #elsewhere(address: string): NodeShare | undefined {
+    return this.#owns(address) || !this.isPlaced(address) ? undefined : this.#share;
   }
 
   #due(address: string, at: number): void {
@@ -466,6 +475,9 @@ export class RuntimeSystem {
   /** Other nodes have those addresses now: their instances here end, and tell nothing any more. */
   lost(isLost: (address: string) => boolean): void {
     this.#ledgers?.lost(isLost);
+    // Whoever still holds the reference of a passive one is not to wake it here.
+    for (const one of this.#instances.held())
+      if (isLost(one.address) && one.continuation.durable) void one.fenced(lostTurn(one.address, 'moved'));
   }
 
   /** Resolves with the instance at an address, which wakes if it is in the store. Rejects with `AGENT_STOPPED` if there is none. */
@@ -700,7 +712,11 @@ export class RuntimeSystem {
     }
     const { agent, id } = parts;
     const { activatedInstances } = this.#pool(threadId);
-    const start = () => this.getOrSpawn(agent, id, () => this.spawn(agent, { id }));
+    const elsewhere = this.#elsewhere(address);
+    const start = async (): Promise<void> => {
+      if (elsewhere === undefined) await this.getOrSpawn(agent, id, () => this.spawn(agent, { id }));
+      else await elsewhere.begin(address);
+    };
     await this.#activated.start(threadId, address, activatedInstances, start, (count) => {
       const advice = `stop some, or raise threads.${threadId}.activatedInstances (${activatedInstances})`;
       const message = `${address} was not started: agents of pool "${threadId}" have started ${count} instances that exist; ${advice}`;

@@ -22,6 +22,12 @@ export interface SentEventsOptions {
   readonly secretIn: (event: EncodedState) => readonly string[] | undefined;
   /** Starts the instance at an address for one of the other address, unless it is there. */
   readonly activate: (from: string, address: string) => Promise<void>;
+  /** Asks an instance that runs on another node; undefined: the address is not another node's. */
+  readonly askAway: (
+    address: string,
+    event: object,
+    awaited: Pick<AwaitedOutcome, 'kind' | 'deadline'>,
+  ) => Promise<unknown> | undefined;
   /** Wakes the instance at an address that is in the store; undefined when there is nothing to wait for. Never rejects. */
   readonly rouse: (address: string) => Promise<void> | undefined;
 }
@@ -96,8 +102,11 @@ export class SentEvents {
     if (error !== undefined) {
       this.#refuse(to, sent.event, instance === undefined ? 'unknown-address' : 'stopped', notStarted(error));
       awaited.failed(error);
-    } else if (instance === undefined) awaited.failed(this.#refuse(to, sent.event, 'unknown-address'));
-    else {
+    } else if (instance === undefined) {
+      const asked = this.#options.askAway(to, sent.event, awaited);
+      if (asked === undefined) awaited.failed(this.#refuse(to, sent.event, 'unknown-address'));
+      else asked.then(awaited.answered, awaited.failed);
+    } else {
       const start = this.#starts.get(sent);
       instance.inbox.openFrom(sent, awaited, place).then(awaited.answered, (error: unknown) =>
         // Why it could not be started says more than that it has ended.

@@ -19,7 +19,7 @@ const PAGE = 1000;
 /** Deadline of a replay in milliseconds, as for `deliver`. */
 const REPLAY_MS = 30_000;
 
-export interface StoredLettersOptions extends Pick<UnbegunStartsOptions, 'perSecond' | 'poolOf'> {
+export interface StoredLettersOptions extends Pick<UnbegunStartsOptions, 'owns' | 'perSecond' | 'poolOf'> {
   readonly store: Pick<DurableStore, 'letters' | 'load' | 'tidy'>;
   readonly ledgers: UnbegunStartsOptions['ledgers'] & Pick<Ledgers, 'replay'>;
   readonly letters: DeadLetters;
@@ -110,7 +110,7 @@ export class StoredLetters {
     const became = (another: string): void =>
       letters.restored({ ...letter, id: another, reason: 'unknown-address', at: clock.date() });
     const replayed = ledgers.replay(id, address, encoded, became).catch((error: HoldfastError) => {
-      if (error.code !== 'AGENT_STOPPED') letters.restored(letter);
+      if (error.code !== 'AGENT_STOPPED' && error.code !== 'REPLAY_REFUSED') letters.restored(letter);
       throw error;
     });
     await within(clock, REPLAY_MS, replayed, late);

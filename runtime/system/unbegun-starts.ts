@@ -29,13 +29,15 @@ type OfRecipient = readonly [Unbegun, ...Unbegun[]];
 
 export interface UnbegunStartsOptions {
   readonly store: Pick<DurableStore, 'letters'>;
-  readonly ledgers: Pick<Ledgers, 'careful' | 'firstRow' | 'keepLetters' | 'sentBefore'>;
+  readonly ledgers: Pick<Ledgers, 'careful' | 'wasSentBefore' | 'keepLetters' | 'sentBefore'>;
   readonly letters: Pick<DeadLetters, 'add' | 'removeStored'>;
   readonly clock: Clock;
   /** The most instances that are started in a second. */
   readonly perSecond: number;
   /** The pool of the agent of that name. */
   readonly poolOf: (agent: string) => string | undefined;
+  /** Whether instances of an address run in this process. */
+  readonly owns: (address: string) => boolean;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -86,7 +88,7 @@ export class UnbegunStarts {
 
   /** All such letters, in the order in which they were sent. */
   async *#unbegun(): AsyncGenerator<readonly Unbegun[]> {
-    const { ledgers, store } = this.#options;
+    const { ledgers, owns, store } = this.#options;
     let found: Unbegun[] = [];
     let after: LetterPlace | undefined;
     for (let isLast = false; !isLast;) {
@@ -99,7 +101,10 @@ export class UnbegunStarts {
           found = [];
         }
         const unbegun = unbegunIn(kept);
-        if (unbegun !== undefined && unbegun.sent.row.n < ledgers.firstRow) found.push(unbegun);
+        if (unbegun !== undefined) {
+          const { n, to } = unbegun.sent.row;
+          if (ledgers.wasSentBefore(n, owns(to))) found.push(unbegun);
+        }
         after = kept;
       }
     }

@@ -43,6 +43,8 @@ export interface CommitAnswer {
   readonly unknown: readonly number[];
   readonly full: readonly number[];
   readonly crowded: readonly string[];
+  /** Absent in what an earlier version has written. */
+  readonly taken?: readonly number[];
 }
 
 export interface CommitFunction {
@@ -102,6 +104,8 @@ declare
   v_more bigint[];
   v_others bigint[];
   v_crowded text[] := '{}';
+  v_removed text[] := '{}';
+  v_taken bigint[] := '{}';
   v_counting boolean := false;
   v_ends boolean := false;
   v_result json;
@@ -114,7 +118,7 @@ begin
   if o.epoch is distinct from p_epoch then
     return json_build_object('owner', coalesce(o.holder, (select holder from ${at}.owner where whole), ''));
   end if;
-  -- What an end has taken does not say that it did.
+  -- What an end has taken does not say that it did, nor does a row that another node has handled since.
   if o.last_group = p_group and o.last_result is not null then return o.last_result; end if;
   if o.number >= p_number or o.number < p_follows then return json_build_object('last', o.number); end if;
   v_before := (select sum(waiting) from ${at}.owner);
@@ -195,13 +199,19 @@ begin
 
   if p_ids is not null then ${putIds(at, 'x.i is null')} end if;
   if p_removed is not null then
-    delete from ${at}.letters l using json_array_elements_text(p_removed) as x(id) where l.id = x.id;
+    with gone as (
+      delete from ${at}.letters l using json_array_elements_text(p_removed) as x(id) where l.id = x.id returning l.id)
+    select coalesce(array_agg(id), '{}') into v_removed from gone;
   end if;
 
   if p_rows is not null then
     -- Another node may be ending a recipient: either it sees these rows, or this sees that the record is gone.
     if not o.whole then
       perform from ${at}.records r where r.address in (select x.address from ${rowsOf('x')}) order by r.address for key share;
+      -- Of a letter one node makes a row again.
+      if p_removed is not null then
+        select coalesce(array_agg(x.n order by x.p), '{}') into v_taken from ${rowsOf('x')} where x.letter <> all(v_removed);
+      end if;
     end if;
     v_counting := v_waiting + json_array_length(p_rows) >= p_crowded_from;
     -- The group has come again: of what such a turn sent nothing is written twice, whatever became of it since.
@@ -219,7 +229,7 @@ begin
     with given as (
       select x.*, r.address is not null as has, exists(select from ${at}.rows y where y.n = x.n) as there
       from ${rowsOf('x')} left join ${at}.records r on r.address = x.address
-      where x.part = v_part and (x.i is null or x.i <> all(v_bad))
+      where x.part = v_part and (x.i is null or x.i <> all(v_bad)) and x.n <> all(v_taken)
     ), counts as (
       select a.address, (select count(*) from (select from ${at}.rows y where y.address = a.address limit p_most_rows) z) as waiting
       from (select distinct g.address from given g where v_counting and g.has and not g.there) a
@@ -259,8 +269,8 @@ begin
     from (select x.address, min(x.p) as p from ${rowsOf('x')} where x.i is null or x.i <> all(v_fenced) group by x.address) a
     where (select count(*) from ${at}.rows y where y.address = a.address) >= p_crowded_from;
   end if;
-  v_result := json_build_object('number', p_number, 'fenced', v_fenced, 'unknown', v_unknown, 'full', v_full, 'crowded', v_crowded);
-  update ${at}.owner set number = p_number, last_group = p_group, last_result = case when v_ends then v_result end,
+  v_result := json_build_object('number', p_number, 'fenced', v_fenced, 'unknown', v_unknown, 'full', v_full, 'crowded', v_crowded, 'taken', v_taken);
+  update ${at}.owner set number = p_number, last_group = p_group, last_result = case when v_ends or (p_rows is not null and not o.whole) then v_result end,
     next_row = greatest(next_row, p_next_row), waiting = o.waiting + v_waiting - v_before where node = p_node;
   return v_result;
 end $commit$;
@@ -269,7 +279,7 @@ end $commit$;
 
 function rowsOf(name: string): string {
   return `json_to_recordset(p_rows) as ${name}(p integer, i integer, part integer, n bigint, address text, due_at double precision, sender text,
-    id text, caller text, attempts integer, activate boolean, key_id integer, crc bigint, o integer, l integer)`;
+    id text, caller text, attempts integer, activate boolean, letter text, key_id integer, crc bigint, o integer, l integer)`;
 }
 
 function putIds(at: string, which: string): string {

@@ -1,6 +1,6 @@
 import { partitionOf } from '../../base/partition.ts';
 import type { CommitGroup, EncodedState, TurnCommit } from '../durable-store.ts';
-import type { PlacedTurn } from '../partitioned-store.ts';
+import type { PlacedTurn, RowOfLetter } from '../partitioned-store.ts';
 import type { Column } from '../columns/checksum.ts';
 import {
   type Columns,
@@ -94,7 +94,7 @@ export function prepareGroup(group: CommitGroup, seals: Seals): PreparedGroup {
   };
   let [nextRow, part] = [0, 0];
   let inPart = new Set<number>();
-  const addRows = (i: number | null, rows: CommitGroup['rows']): void => {
+  const addRows = (i: number | null, rows: readonly RowOfLetter[] | undefined): void => {
     for (const one of rows ?? []) {
       const [n, address, , dueAt, sender, id, caller, keyId, crc, event, attempts] = rowColumns(
         one,
@@ -116,6 +116,7 @@ export function prepareGroup(group: CommitGroup, seals: Seals): PreparedGroup {
         caller,
         attempts,
         activate,
+        letter: one.letter,
         key_id: keyId,
         crc,
       };

@@ -1,7 +1,9 @@
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PARTITIONS, partitionOf } from '../../base/partition.ts';
-import { group, record, row, turn } from '../../testing/durable-store-samples.ts';
-import type { PlacedTurn } from '../partitioned-store.ts';
+import { group, lettersOf, numbers, record, row, turn } from '../../testing/durable-store-samples.ts';
+import type { MailboxRow } from '../durable-store.ts';
+import type { PlacedTurn, RowOfLetter } from '../partitioned-store.ts';
 import { hasPostgres, type Server, startServer } from './fixtures/server.ts';
 import { openablePostgresStore, type PostgresStore } from './postgres-store.ts';
 
@@ -99,6 +101,131 @@ describe.skipIf(!hasPostgres)('a PostgreSQL database that several nodes have ope
     expect(await first.commit(group('a2', { turns: [before] }))).toMatchObject({ fenced: [a] });
     first.lost([partitionOf(a)]);
     expect(first.epochOf(a)).toBeUndefined();
+  });
+
+  it('writes nothing twice of a group that comes again, although another has handled it since', async () => {
+    const [first, second] = await two();
+    await begin(first, a, 'a1');
+    await begin(second, b, 'b1');
+    const [n, ofTurn, nobody] = [first.firstRow, first.firstRow + 64, first.firstRow + 128];
+    const sent = group('a2', {
+      turns: [placed(first, a, { after: 'a1', sends: [row(ofTurn, { to: b })] })],
+      rows: [row(n, { to: b }), row(nobody, { to: of(1, 1000) })],
+    });
+    const result = await first.commit(sent);
+    expect(result).toEqual({ fenced: [], unknown: [nobody] });
+    await second.commit(group('b2', { turns: [placed(second, b, { after: 'b1', handled: [n, ofTurn] })] }));
+    expect(await first.commit(sent)).toEqual(result);
+    expect(await numbers(second, b)).toEqual([]);
+    await first.commit(group('a3', { rows: [row(first.firstRow + 192, { to: b })] }));
+    expect(await numbers(second, b)).toEqual([first.firstRow + 192]);
+  });
+
+  it('has one of them make a row of a letter, and only one', async () => {
+    const [first, second] = await two();
+    const [n, mine, theirs] = [first.firstRow, first.firstRow + 64, second.firstRow];
+    expect(await first.commit(group('a1', { rows: [row(n, { to: a })] }))).toMatchObject({ unknown: [n] });
+    await begin(first, a, 'a2');
+    const replay = (id: string, of: number) => {
+      const rows: RowOfLetter[] = [{ ...row(of, { to: a }), letter: `row-${n}` }];
+      return group(id, { rows, removedLetters: [`row-${n}`] });
+    };
+    const [one, other] = await Promise.all([
+      first.commit(replay('a3', mine)),
+      second.commit(replay('b1', theirs)),
+    ]);
+    const isMine = one.taken === undefined;
+    expect([one.taken, other.taken]).toEqual(isMine ? [undefined, [theirs]] : [[mine], undefined]);
+    expect(await numbers(first, a)).toEqual([isMine ? mine : theirs]);
+    expect(await lettersOf(first)).toEqual([]);
+    // The same group again says the same.
+    expect(await second.commit(replay('b1', theirs))).toEqual(other);
+    expect(await numbers(first, a)).toEqual([isMine ? mine : theirs]);
+  });
+
+  describe('while one ends an instance that another sends to', () => {
+    const GATE = 7;
+    let gate: Client;
+    beforeAll(async () => {
+      gate = new Client({ connectionString: server.url });
+      await gate.connect();
+    });
+    afterAll(() => gate?.end());
+    afterEach(() => gate.query('select pg_advisory_unlock_all()'));
+
+    /** Has those who write or delete in a table stand still with all their locks, until the test lets them go. */
+    async function hold(table: 'rows' | 'records'): Promise<{ readonly release: () => Promise<unknown> }> {
+      await gate.query('select pg_advisory_lock($1)', [GATE]);
+      server.sql(`create function ${schema}.stand() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock_shared(${GATE}); return coalesce(new, old); end $$;
+        create trigger stand before insert or delete on ${schema}.${table} for each row execute function ${schema}.stand()`);
+      return { release: () => gate.query('select pg_advisory_unlock($1)', [GATE]) };
+    }
+    /** Resolves when so many wait for a lock, or all is over. */
+    async function standing(count: number, all: Promise<unknown>): Promise<void> {
+      let isOver = false;
+      void all.finally(() => (isOver = true)).catch(() => {});
+      const sql = `select count(*)::integer as n from pg_stat_activity where wait_event_type = 'Lock'`;
+      const isSo = async (): Promise<boolean> =>
+        isOver || (await gate.query<{ n: number }>(sql)).rows[0]?.n === count;
+      await expect.poll(isSo, { timeout: 20_000 }).toBe(true);
+    }
+    const end = (from: PostgresStore, address: string, after: string, sends: MailboxRow[] = []) =>
+      from.commit(group('end', { turns: [placed(from, address, { after, end: true, sends })] }));
+
+    it('the end takes what was sent before it', async () => {
+      const [first, second] = await two();
+      await begin(second, b, 'b1');
+      const { release } = await hold('rows');
+      const sent = first.commit(group('a1', { rows: [row(first.firstRow, { to: b })] }));
+      await standing(1, sent);
+      const ended = end(second, b, 'b1');
+      await standing(2, ended);
+      await release();
+      expect(await sent).toEqual({ fenced: [], unknown: [] });
+      await ended;
+      expect(await numbers(second, b)).toEqual([]);
+      expect(await lettersOf(second)).toEqual([`row-${first.firstRow} ${b} stopped`]);
+    });
+
+    it('what is sent after it finds nobody', async () => {
+      const [first, second] = await two();
+      await begin(second, b, 'b1');
+      const [before, n] = [second.firstRow, first.firstRow];
+      await second.commit(group('b2', { rows: [row(before, { to: b })] }));
+      const { release } = await hold('rows');
+      const ended = end(second, b, 'b1');
+      await standing(1, ended);
+      const sent = first.commit(group('a1', { rows: [row(n, { to: b })] }));
+      await standing(2, sent);
+      await release();
+      expect(await sent).toEqual({ fenced: [], unknown: [n] });
+      await ended;
+      expect(await numbers(second, b)).toEqual([]);
+      expect((await lettersOf(second)).toSorted()).toEqual(
+        [`row-${before} ${b} stopped`, `row-${n} ${b} unknown-address`].toSorted(),
+      );
+    });
+
+    it('two that end and send to each other both end', async () => {
+      server.sql(`alter role holdfast set deadlock_timeout = '20ms'`);
+      const [first, second] = await two();
+      await begin(first, a, 'a1');
+      await begin(second, b, 'b1');
+      const { release } = await hold('records');
+      const both = Promise.all([
+        end(first, a, 'a1', [row(first.firstRow, { to: b })]),
+        end(second, b, 'b1', [row(second.firstRow, { to: a })]),
+      ]);
+      await standing(2, both);
+      await release();
+      await both;
+      expect([await first.load(a), await first.load(b)]).toEqual([undefined, undefined]);
+      expect([await numbers(first, a), await numbers(first, b)]).toEqual([[], []]);
+      expect(new Set((await lettersOf(first)).map((one) => one.split(' ')[0]))).toEqual(
+        new Set([`row-${first.firstRow}`, `row-${second.firstRow}`]),
+      );
+    });
   });
 
   it('lists for each what is due in its partitions', async () => {

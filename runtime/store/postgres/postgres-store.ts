@@ -3,7 +3,6 @@ import { HoldfastError } from '../../base/errors.ts';
 import { partitionOf } from '../../base/partition.ts';
 import type {
   CommitGroup,
-  CommitResult,
   DueList,
   DuePlace,
   DurableStore,
@@ -20,7 +19,7 @@ import type {
 } from '../durable-store.ts';
 import { crowdedFrom } from '../most-rows.ts';
 import type { StoreKeyObject } from '../store-keys.ts';
-import type { NodeContext, OpenedNode, PartitionedStore } from '../partitioned-store.ts';
+import type { NodeCommitResult, NodeContext, OpenedNode, PartitionedStore } from '../partitioned-store.ts';
 import { MOST_NODES } from '../partitioned-store.ts';
 import { storeUseRules } from '../store-options.ts';
 import { type CommitAnswer, commitFunction } from './commit-function.ts';
@@ -217,16 +216,17 @@ export class PostgresStore implements PartitionedStore {
     }
   }
 
-  async commit(group: CommitGroup): Promise<CommitResult> {
+  async commit(group: CommitGroup): Promise<NodeCommitResult> {
     const open = this.#opened();
     const prepared = prepareGroup(group, noSeals);
     const answer = await open.line.call((query) => this.#write(query, open, prepared));
-    const { fenced, unknown, full, crowded } = answer;
+    const { fenced, unknown, full, crowded, taken = [] } = answer;
     return {
       fenced: fenced.map((i) => prepared.addresses.get(i) as string),
       unknown,
       ...(full.length > 0 && { full }),
       ...(crowded.length > 0 && { crowded }),
+      ...(taken.length > 0 && { taken }),
     };
   }
 
