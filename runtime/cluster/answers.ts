@@ -62,10 +62,18 @@ export class Answers {
     return scrub(await doings[kind](ref, call, { ...wait, timeoutMs }));
   }
 
-  #reach({ kind, address, value }: Call): Promise<AgentRef> {
-    if (kind !== 'spawn' && kind !== 'getOrSpawn') return this.#options.reach(address);
+  async #reach({ kind, address, value }: Call): Promise<AgentRef> {
+    const { get, reach } = this.#options;
+    if (kind !== 'spawn' && kind !== 'getOrSpawn')
+      return reach(address).catch((error: unknown) => {
+        const isQuarantined = error instanceof HoldfastError && error.code === 'AGENT_QUARANTINED';
+        // It does not start, and may be resumed or stopped.
+        const there = isQuarantined ? get(address) : undefined;
+        if (there === undefined) throw error;
+        return there;
+      });
     const parts = partsOf(address);
-    if (parts === undefined) return Promise.reject(refusal(address, 'stopped'));
+    if (parts === undefined) throw refusal(address, 'stopped');
     return this.#options[kind](parts.agent, parts.id, value);
   }
 }
@@ -91,9 +99,15 @@ function named(id: string | undefined): { readonly id?: string } {
   return id === undefined ? {} : { id };
 }
 
-/** The error as another node is to have it: that this one stops says nothing of the runtime there. */
+/** The error as another node is to have it: that this one stops, or has lost the address, says nothing of the runtime there. */
 export function asOfNode(error: unknown, { address }: Call, node: number): unknown {
-  if (!(error instanceof HoldfastError) || error.code !== 'RUNTIME_STOPPED') return error;
+  if (!(error instanceof HoldfastError)) return error;
+  if (error.code === 'NOT_LOCAL')
+    return new HoldfastError(
+      'NODE_UNREACHABLE',
+      `${address} is not on node ${node} any more, and it was not done; try again`,
+    );
+  if (error.code !== 'RUNTIME_STOPPED') return error;
   return new HoldfastError(
     'NODE_UNREACHABLE',
     `${address} is on node ${node}, which stops, and nobody knows whether it was done; look, or give the event an id and send it again`,

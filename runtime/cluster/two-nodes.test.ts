@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { postgresStore } from 'holdfast';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { partitionOf } from '../base/partition.ts';
-import { fixture } from '../fixtures/start.ts';
 import { hasPostgres, type Server, startServer } from '../store/postgres/fixtures/server.ts';
 import { ClusterNodeRuntime } from './cluster-node.ts';
+import { agents } from './fixtures/node-agents.ts';
 import type { Order } from './fixtures/node-run.ts';
+import { NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
+import type { Placement, PlacementListener } from './placement.ts';
 import { staticPlacement } from './static-placement.ts';
 
 const program = fileURLToPath(new URL('./fixtures/node-run.ts', import.meta.url));
@@ -25,10 +27,18 @@ async function freePort(): Promise<number> {
 }
 
 let ids = 0;
-/** An id of an account that belongs to that node, another one each time. */
-function idOf(node: number): string {
-  for (;;) if (partitionOf(`account/a${++ids}`) % 2 === node) return `a${ids}`;
+/** An id of an agent that belongs to that node, another one each time. */
+function idOf(node: number, agent = 'account'): string {
+  for (;;) if (partitionOf(`${agent}/a${++ids}`) % 2 === node) return `a${ids}`;
 }
+const within = { timeout: 20_000 };
+/** What has an errand send a deposit. */
+const send = (to: string, amount: number) => ({
+  type: 'send',
+  to,
+  event: { type: 'deposit', amount },
+  options: {},
+});
 
 describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   let server: Server;
@@ -36,6 +46,8 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   let there: ChildProcess;
   let nodes: string[];
   let orders = 0;
+  /** What tells this node of its partitions. */
+  let partitions: PlacementListener;
 
   async function startThere(): Promise<void> {
     there = fork(program, [server.url, '1', nodes.join(',')], {
@@ -63,11 +75,19 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   beforeAll(async () => {
     server = await startServer();
     nodes = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+    const fixed = staticPlacement({ nodes, index: 0 });
+    const placement: Placement = {
+      self: 0,
+      start: (listener) => fixed.start((partitions = listener)),
+      route: (partition) => fixed.route(partition),
+      nodes: () => fixed.nodes(),
+      stop: () => fixed.stop(),
+    };
     here = await ClusterNodeRuntime.open(
-      { agents: { account: fixture('account') } },
+      { agents },
       {
         store: postgresStore({ url: server.url, schema: 'cluster' }),
-        placement: staticPlacement({ nodes, index: 0 }),
+        placement,
         logger: silent,
         silentMs: 60_000,
       },
@@ -119,21 +139,143 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     await expect(nobody.enqueue({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
   });
 
-  it('a node that is killed ends what was asked of it, keeps what was sent, and goes on when it is back', async () => {
-    const id = idOf(1);
-    const theirs = (await here.getOrSpawn('account', id)) as NodeRef;
+  it('a reference does from another node what it does at home', async () => {
+    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+    await theirs.ask({ type: 'deposit', amount: 3 });
+    expect(await theirs.can({ type: 'deposit', amount: 1 })).toBe(true);
+    expect(await theirs.can({ type: 'nothing' })).toBe(false);
+    await expect(theirs.can('nothing')).rejects.toMatchObject({ code: 'MESSAGE_UNCLONABLE' });
+    const kept = await theirs.persist();
+    expect(kept).toMatchObject({ v: 1, address: theirs.address, version: '1', snapshot: { value: 'open' } });
+    const copy = await here.runtime.spawn('account', { id: idOf(0), snapshot: kept });
+    expect(await copy.ask({ type: 'total' })).toBe(3);
+    await theirs.stop();
+    await expect(theirs.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+    await here.getOrSpawn('account', theirs.address.split('/')[1] as string);
+    expect(await theirs.ask({ type: 'total' })).toBe(0);
+  });
+
+  it('a deadline and a signal end the wait for another node, and nobody gets an answer that was for another', async () => {
+    const theirs = (await here.getOrSpawn('deferring', idOf(1, 'deferring'))) as NodeRef;
+    await expect(theirs.ask({ type: 'defer' }, { timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'ASK_TIMEOUT',
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked = theirs.ask({ type: 'defer' }, { signal }).catch((error: unknown) => error);
+    expect(await theirs.ask({ type: 'read' })).toEqual(['defer', 'defer']);
+    controller.abort(new Error('given up'));
+    expect(await asked).toMatchObject({ message: 'given up' });
+    await expect(theirs.deliver({ type: 'note' }, { signal })).rejects.toThrow('given up');
+    expect(await theirs.ask({ type: 'read' })).toEqual(['defer', 'defer']);
+    const third = theirs.ask({ type: 'defer' });
+    for (const value of ['first', 'second', 'third']) await theirs.deliver({ type: 'answer', value });
+    expect(await third).toBe('third');
+    for (const call of ['ask', 'deliver', 'can'] as const)
+      await expect(theirs[call]({ type: 'note' }, { timeoutMs: Number.NaN })).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+      });
+  });
+
+  describe('what an agent sends to one on another node', () => {
+    it('leaves with its turn, and is there before what is asked after it', async () => {
+      const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
+      const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+      await ours.deliver(send(theirs.address, 5));
+      expect(await theirs.ask({ type: 'history' })).toEqual({ total: 5, deposits: 1 });
+      const account = await here.runtime.spawn('account', { id: idOf(0) });
+      await order(`errand/${idOf(1, 'errand')}`, 'deliver', send(account.address, 6));
+      const history = (): Promise<unknown> => account.ask({ type: 'history' });
+      await expect.poll(history, within).toEqual({ total: 6, deposits: 1 });
+    });
+
+    it('is handled although the word of it is lost', async () => {
+      const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
+      const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+      await theirs.ask({ type: 'total' });
+      const word = vi.spyOn(NodeLink.prototype, 'nudge').mockImplementation(() => {});
+      onTestFinished(() => word.mockRestore());
+      await ours.deliver(send(theirs.address, 5));
+      expect(word).toHaveBeenCalledWith(theirs.address);
+      const history = (): Promise<unknown> => theirs.ask({ type: 'history' });
+      await expect.poll(history, within).toEqual({ total: 5, deposits: 1 });
+    });
+  });
+
+  it('an agent starts and asks one that belongs to another node', async () => {
+    const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
+    const to = `account/${idOf(1)}`;
+    const event = { type: 'deposit', amount: 5 };
+    expect(await ours.ask({ type: 'ask', to, event, options: {} })).toMatchObject({ code: 'AGENT_STOPPED' });
+    await ours.deliver({ type: 'send', to, event });
+    const theirs = here.ref(to) as NodeRef;
+    const history = (): Promise<unknown> => theirs.ask({ type: 'history' }).catch(() => undefined);
+    await expect.poll(history, within).toEqual({ total: 5, deposits: 1 });
+    expect(await ours.ask({ type: 'ask', to, event, options: {} })).toEqual({ answer: 10 });
+    expect(await ours.ask({ type: 'deliver', to, event: { type: 'overdraw', amount: 1 } })).toMatchObject({
+      message: 'overdrawn',
+    });
+    const begun = `account/${idOf(1)}`;
+    expect(await ours.ask({ type: 'ask', to: begun, event })).toEqual({ answer: 5 });
+    expect(here.runtime.deadLetters.list().filter(({ address }) => address === begun)).toEqual([]);
+  });
+
+  it('instances of a partition that goes to another node end untold, and go on from what was committed', async () => {
+    const id = idOf(0, 'deferring');
+    const ours = await here.runtime.spawn('deferring', { id });
+    const asked = ours.ask({ type: 'defer' }).catch((error: unknown) => error);
+    expect(await ours.ask({ type: 'read' })).toEqual(['defer']);
+    const part = [partitionOf(ours.address)];
+    partitions.lost(part);
+    expect(await asked).toMatchObject({ code: 'NODE_UNREACHABLE', retryable: true });
+    await expect(ours.ask({ type: 'read' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+    expect(here.ref(ours.address)).toBeInstanceOf(NodeRef);
+    await expect.poll(() => here.runtime.get(ours.address) === undefined, within).toBe(true);
+    await expect(here.runtime.getOrSpawn('deferring', id)).rejects.toMatchObject({ code: 'NOT_LOCAL' });
+    await expect(order(ours.address, 'ask', { type: 'read' })).rejects.toMatchObject({
+      code: 'NODE_UNREACHABLE',
+    });
+    await partitions.take(part);
+    const again = await here.getOrSpawn('deferring', id);
+    expect(await again.ask({ type: 'read' })).toEqual(['defer']);
+  });
+
+  it('a node that is killed right after a commit ends what was asked of it, keeps what was sent, and goes on when it is back', async () => {
+    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
     expect(await theirs.ask({ type: 'deposit', amount: 1 })).toBe(1);
-    const parked = theirs.ask({ type: 'kill' }).catch((error: unknown) => error);
+    const fragile = (await here.getOrSpawn('fragile', idOf(1, 'fragile'))) as NodeRef;
+    const overdraw = async (): Promise<void> => {
+      await expect(fragile.deliver({ type: 'overdraw', amount: 1 })).rejects.toThrow('overdrawn');
+      await expect(fragile.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_QUARANTINED' });
+    };
+    await overdraw();
+    await fragile.resume();
+    expect(await fragile.ask({ type: 'total' })).toBe(0);
+    await overdraw();
+    const deferring = (await here.getOrSpawn('deferring', idOf(1, 'deferring'))) as NodeRef;
+    const parked = deferring.ask({ type: 'defer' }).catch((error: unknown) => error);
+    const account = await here.runtime.spawn('account', { id: idOf(0) });
+    const sender = `errand/${idOf(1, 'errand')}`;
+    await order(sender, 'die');
+    const gone = once(there, 'exit');
+    void order(sender, 'deliver', send(account.address, 5));
+    await gone;
     expect(await parked).toMatchObject({ code: 'NODE_UNREACHABLE', retryable: true });
     await expect(theirs.ask({ type: 'total' }, { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',
       message: expect.stringContaining('it was not sent'),
     });
+    const received = (): Promise<unknown> => account.ask({ type: 'history' });
+    await expect.poll(received, within).toEqual({ total: 5, deposits: 1 });
     await theirs.enqueue({ type: 'deposit', amount: 10 });
     theirs.send({ type: 'deposit', amount: 100 });
     const waiting = theirs.ask({ type: 'history' }, { timeoutMs: 60_000 });
     await startThere();
     expect(await waiting).toEqual({ total: 111, deposits: 3 });
     expect(await theirs.ask({ type: 'history' })).toEqual({ total: 111, deposits: 3 });
+    await fragile.resume();
+    expect(await fragile.ask({ type: 'total' })).toBe(0);
+    await order(sender, 'deliver', send(account.address, 10));
+    await expect.poll(received, within).toEqual({ total: 15, deposits: 2 });
   });
 });
