@@ -76,6 +76,8 @@ export class StoreLine {
   /** Ends the thread, whatever it is doing; resolves when it is gone, or when it does not go. */
   async end(patienceMs: number): Promise<void> {
     this.#isOver = true;
+    // Nothing of the runtime is held for what is left of its time.
+    clearTimeout(this.#timer);
     void this.#worker.terminate();
     const patience = new Promise<void>((resolve) => setTimeout(resolve, patienceMs).unref());
     await Promise.race([this.#exited, patience]);

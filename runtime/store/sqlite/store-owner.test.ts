@@ -2,6 +2,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { group, one, record, turn } from '../../testing/durable-store-samples.ts';
 import { storeFolder } from './fixtures/filled.ts';
@@ -48,6 +50,26 @@ test('a store is opened once, and may be opened again when it is closed', async 
   await store.close();
   expect((await store.open(context)).epoch).toBe(epoch + 1);
   await store.close();
+});
+
+test('a store that is closed holds nothing of whoever had it open', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heard = async (): Promise<WeakRef<object>> => {
+    const warn = (): void => {};
+    const store = openableStore({ path: path('left.db') });
+    await store.open({ now: () => 1, warn });
+    await store.commit(group('1', { turns: [turn({ record: record() })] }));
+    await store.close();
+    return new WeakRef(warn);
+  };
+  const held = await heard();
+  const isThere = (): boolean => {
+    collect();
+    return held.deref() !== undefined;
+  };
+  // A call may take 30 s, and that is not waited for.
+  await expect.poll(isThere, { timeout: 10_000 }).toBe(false);
 });
 
 test.skipIf(process.platform === 'win32')('files and folder are for their user alone', async () => {
