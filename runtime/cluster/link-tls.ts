@@ -1,4 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
+import { isLoopback } from '../base/loopback.ts';
 import type { ClusterNode } from './placement.ts';
 
 /** What nodes show each other, as PEM texts: each its own certificate, which the same authority has signed. */
@@ -22,8 +23,4 @@ export function assertLinkIsSafe(nodes: readonly ClusterNode[], tls: LinkTls | u
     `node ${outside.node} is reached over a network (${outside.host}), and there is no tls: whoever reaches its port could send ` +
       'events to every agent. Give each node tls with ca, cert and key, or use loopback addresses',
   );
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }

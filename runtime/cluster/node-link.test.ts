@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { otherCertificate } from '../gateway/fixtures/other-certificate.ts';
@@ -15,15 +16,6 @@ const ours: LinkTls = { ...testCertificate, ca: testCertificate.cert };
 const call: Call = { kind: 'ask', address: 'account/a', value: { type: 'total' } };
 const wait = { timeoutMs: 20_000 };
 const store = 'one';
-
-async function freePort(): Promise<number> {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as AddressInfo;
-  taken.close();
-  await once(taken, 'close');
-  return port;
-}
 
 /** Node 1 listens; what it is asked goes to `answer`. */
 async function serve(

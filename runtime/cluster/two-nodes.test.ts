@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { postgresStore } from 'holdfast';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { partitionOf } from '../base/partition.ts';
 import { hasPostgres, type Server, startServer } from '../store/postgres/fixtures/server.ts';
 import { ClusterNodeRuntime } from './cluster-node.ts';
@@ -16,15 +16,6 @@ import { staticPlacement } from './static-placement.ts';
 
 const program = fileURLToPath(new URL('./fixtures/node-run.ts', import.meta.url));
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-async function freePort(): Promise<number> {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as AddressInfo;
-  taken.close();
-  await once(taken, 'close');
-  return port;
-}
 
 let ids = 0;
 /** An id of an agent that belongs to that node, another one each time. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isLoopback } from '../base/loopback.ts';
 import { entriesOf, type Finding, property } from './finding.ts';
 import { flag, integer, namedMap, text, timeSpan } from './fields.ts';
 import { printName } from './received.ts';
@@ -132,11 +133,6 @@ export type ResolvedGateway = z.output<typeof gatewaySchema>;
 function isOrigin(text: string): boolean {
   const origin = URL.parse(text)?.origin;
   return origin === text || (origin === 'null' && text === text.toLowerCase());
-}
-
-/** Whether only this machine reaches the address. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
 }
 
 /** What is no address to listen at, as people write it elsewhere. */

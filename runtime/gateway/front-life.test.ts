@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { CrashBudget } from './crash-budget.ts';
 import { gateway } from './fixtures/gateway.ts';
 import { serviceProcesses } from './fixtures/service-processes.ts';
@@ -35,15 +36,6 @@ async function connected(url: string): Promise<void> {
   const sent = request(`${url}/healthz`, { agent }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   await once(response.resume(), 'end');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Somebody else who has the port. */

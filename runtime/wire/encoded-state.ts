@@ -1,9 +1,11 @@
+import { isObject } from '../base/call-check.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { NewTexts } from '../base/marked-text.ts';
 import { MAX_LEVELS, sharesMemory } from '../mailbox/size.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { decodeBytes, encodeBytes } from './encoded-bytes.ts';
 import { LONG, MANY, type MarkedText, type ToldTexts } from './long-texts.ts';
+import { hasToJson, MOST_MISSING } from './plain-json.ts';
 import { isPersistedState } from './shapes.ts';
 import type { Path } from './told-runs.ts';
 import { findWhy } from './unclonable.ts';
@@ -129,9 +131,6 @@ function unreadable(what: 'state' | 'event', why: string): HoldfastError {
 const NOWHERE: Path = [];
 
 const NO_TEXTS: NewTexts = [];
-
-/** The most fields and items that may be `undefined` in text. */
-const MOST_MISSING = 256;
 
 /** The most objects that are looked for one by one: with so few of them a set costs more than it saves. */
 const FEW = 16;
@@ -267,14 +266,6 @@ class JsonWalk {
   #note(level: number): boolean {
     return (this.missing ??= []).push(this.#path?.slice(0, level) ?? NOWHERE) <= MOST_MISSING;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function hasToJson(value: object): boolean {
-  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }
 
 /** Whether all lists, or all texts and numbers, have been given a form of their own. */

@@ -1,9 +1,9 @@
+import { isObject } from '../base/call-check.ts';
 import { MAX_LEVELS } from '../mailbox/size.ts';
+import { hasToJson, MOST_MISSING } from './plain-json.ts';
 
 /** A run with a smaller share of the characters that one has at least stands in the text itself. */
 const LEAST_PART = 1 / 8;
-/** The most fields and items that may be `undefined`. */
-const MOST_MISSING = 256;
 
 /** Stands for the end of a list or an object among what a run was made of. */
 const END = Symbol('end');
@@ -496,10 +496,6 @@ function areSame(some: readonly unknown[], others: readonly unknown[]): boolean 
   return some.length === others.length && some.every((one, i) => one === others[i]);
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 /** Whether it is -0, which is equal to 0 and has no text of its own. */
 function isOdd(value: unknown): boolean {
   return value === 0 && 1 / value < 0;
@@ -511,10 +507,6 @@ function isPlain(value: object): boolean {
     ? prototype === Array.prototype
     : prototype === Object.prototype || prototype === null;
   return isOne && !hasToJson(value);
-}
-
-function hasToJson(value: object): boolean {
-  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }
 
 /** Whether a list has its items alone. Holes take a value away and names add one; one with both is caught by its holes. */
