@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import inspector from 'node:inspector';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { ATTACKS, type Outcome } from './attacks.ts';
 import { agentModule, poolOf } from './fixtures/pool.ts';
 import { openAttacks, selfTest } from './self-test.ts';
@@ -39,6 +39,16 @@ const MATRIX: Record<string, readonly [plain: Outcome, closed: Outcome]> = {
 
 const baits = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-bait-'));
 
+// A folder of its own: other runs on the machine lay their baits too.
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-self-test-'));
+  vi.stubEnv('TMPDIR', folder);
+  return () => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  };
+});
+
 describe.each(['thread', 'thread+permissions'] as const)('with isolation %s', (isolation) => {
   it('each attack ends as the matrix of this Node says', async () => {
     const rows = await selfTest(poolOf(isolation), [agentModule]);
@@ -57,9 +67,9 @@ test('the matrix has every attack, each with a name of its own and a word on wha
 });
 
 test('the self-test leaves nothing behind: no bait, no inspector, no variable', async () => {
-  const [before, environment] = [baits(), { ...process.env }];
+  const environment = { ...process.env };
   await selfTest(poolOf('thread'), [agentModule]);
-  expect(baits().filter((name) => !before.includes(name))).toEqual([]);
+  expect(baits()).toEqual([]);
   expect(inspector.url()).toBeUndefined();
   expect({ ...process.env }).toEqual(environment);
 });
@@ -88,17 +98,15 @@ test('it finds what somebody has opened by hand', async () => {
 });
 
 test('a self-test whose time is up says where it stood', async () => {
-  const before = baits();
   await expect(selfTest(poolOf('thread'), [agentModule], undefined, 0)).rejects.toMatchObject({
     code: 'ISOLATION_UNAVAILABLE',
     message: expect.stringMatching(/pool "pool" could not be tried on Node v\d.*attack "inspector" in 0 ms/),
   });
-  expect(baits().filter((name) => !before.includes(name))).toEqual([]);
+  expect(baits()).toEqual([]);
 });
 
 test('a self-test without a temporary folder says what it needs', async () => {
   vi.stubEnv('TMPDIR', join(tmpdir(), 'holdfast-nowhere'));
-  onTestFinished(() => void vi.unstubAllEnvs());
   await expect(selfTest(poolOf('thread'), [agentModule])).rejects.toMatchObject({
     code: 'ISOLATION_UNAVAILABLE',
     message: expect.stringContaining('TMPDIR'),
