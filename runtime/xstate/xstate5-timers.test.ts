@@ -373,3 +373,23 @@ it('of two delayed events of one id the second cannot be cancelled once the firs
   expect([contextOf(plain), contextOf(hosted.actor.ref)]).toEqual([{ heard: 2 }, { heard: 2 }]);
   expect(hosted.actor.persist().timers).toEqual([]);
 });
+
+it('after a restore, a cancel reaches the newer of two delayed events of one id, and the older comes, as in plain XState', () => {
+  const machine = setup({
+    types: { context: {} as { heard: number[] }, events: {} as { type: string; n: number } },
+    actions: { later: raise(({ event }) => ({ type: 'late', n: event.n }), { id: 'same', delay: 100 }) },
+  }).createMachine({
+    context: { heard: [] },
+    on: {
+      set: { actions: 'later' },
+      stop: { actions: cancel('same') },
+      late: { actions: assign({ heard: ({ context, event }) => [...context.heard, event.n] }) },
+    },
+  });
+  const first = started(machine);
+  for (const n of [1, 2]) first.actor.ref.send({ type: 'set', n } as AnyEventObject);
+  const next = again(machine, first, 0);
+  next.actor.ref.send({ type: 'stop' });
+  next.clock.pass(1_000);
+  expect(contextOf(next.actor.ref)).toEqual({ heard: [1] });
+});
