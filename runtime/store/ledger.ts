@@ -37,15 +37,12 @@ import {
 import { StartTrial } from './start-trial.ts';
 import type { StateTexts } from './state-texts.ts';
 import type { Lost } from './store-outcome.ts';
-import { type FitStateOptions, fitState, type ToldState } from './told-state.ts';
+import { fitState, type SecretSearch, type ToldState } from './told-state.ts';
 import { commitOf, isWritten, type LastState, type TurnDraft } from './turn-draft.ts';
 import { WrittenTexts } from './written-texts.ts';
 
 export interface LedgerOptions
-  extends
-    Omit<MailboxRowsOptions, 'store' | 'ids'>,
-    Pick<KeptIdsOptions, 'keepIdsMs'>,
-    Pick<FitStateOptions, 'secretIn'> {
+  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'>, SecretSearch {
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** The epoch of the partition of the address, as it is now; undefined: the store has one owner. */
@@ -101,6 +98,8 @@ export class Ledger implements Drafting, SeenSecrets {
   #commit: string | undefined;
   #seq = 0;
   readonly #texts = new WrittenTexts();
+  /** What the values of secrets were of which none was in the last state. */
+  #searched: number | undefined;
   #draft: TurnDraft | undefined;
   #writing: TurnDraft | undefined;
   #isFenced = false;
@@ -268,9 +267,11 @@ export class Ledger implements Drafting, SeenSecrets {
    */
   told(told: ToldState, incarnation: number, turns?: Turns): Ticket | HoldfastError | undefined {
     if (this.#isFenced) return undefined;
-    const { address, large, secretIn } = this.#options;
-    const fit = fitState(told, { address, secretIn, before: this.#last?.texts });
+    const { large } = this.#options;
+    const [before, searched] = [this.#last?.texts, this.#searched];
+    const fit = fitState(told, { ...this.#options, before, searched });
     if (fit instanceof HoldfastError) return fit;
+    this.#searched = fit.searched;
     if (fit.large !== undefined && this.#seq > 0) large?.(fit.large);
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
     if (turns !== undefined) this.#handled(turns, incarnation);

@@ -28,31 +28,44 @@ export interface FitState {
   readonly texts: StateTexts | undefined;
   /** The bytes that are written of it, when they are so many that there is a warning. */
   readonly large: number | undefined;
+  /** {@link SecretSearch.learned}, when no value was in any part of it. */
+  readonly searched: number;
 }
 
-export interface FitStateOptions {
+/** Looks for the values of secrets in what is to be stored. */
+export interface SecretSearch {
+  /** Returns the keys that lead to a value in a state, which must not be stored; `undefined` for none. */
+  readonly secretIn: (state: unknown, texts?: NewTexts) => readonly string[] | undefined;
+  /** Rises when there is more to look for: long texts that were told before have to be searched again. */
+  readonly learned: () => number;
+}
+
+export interface FitStateOptions extends SecretSearch {
   readonly address: string;
   /** The long texts of the state that was told before. */
   readonly before: StateTexts | undefined;
-  /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
-  readonly secretIn: (state: unknown, texts?: NewTexts) => readonly string[] | undefined;
+  /** {@link FitState.searched} of it. */
+  readonly searched: number | undefined;
 }
 
 /** Returns an error for a state that is not committed: `STATE_INCOMPATIBLE`, `STATE_TOO_LARGE` or `SECRET_IN_SNAPSHOT`. */
 export function fitState(
   { state, texts: newTexts = NO_TEXTS }: Pick<ToldState, 'state' | 'texts'>,
-  { address, before, secretIn }: FitStateOptions,
+  { address, before, searched, secretIn, learned }: FitStateOptions,
 ): FitState | HoldfastError {
   const isMarked = typeof state === 'string' && state.includes(MARK);
   const texts = isMarked ? StateTexts.of(state, newTexts, before) : undefined;
   if (isMarked && texts === undefined) return textsMissing(address);
   const bytes = bytesOf(state) + (texts?.bytes ?? 0);
   if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
-  const path = secretIn(state, newTexts);
+  const now = learned();
+  const isClean = searched === now && secretIn(state, newTexts) === undefined;
+  // A part does not say where in the state it stands.
+  const path = isClean ? undefined : secretIn(texts?.whole(state as string) ?? state);
   if (path !== undefined) return secretInSnapshot(address, path);
   // Long texts that stay as they are are written once.
   const written = bytes > WARN_BYTES ? bytesOf(state) + (texts?.bytesOf(newTexts) ?? 0) : 0;
-  return { texts, large: written > WARN_BYTES ? written : undefined };
+  return { texts, large: written > WARN_BYTES ? written : undefined, searched: now };
 }
 
 /** The bytes of an encoded state; of a text that cannot have as many as matter, the number of its characters. */

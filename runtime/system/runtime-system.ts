@@ -203,6 +203,7 @@ export class RuntimeSystem {
           clock: this.clock,
           warn: this.warn,
           secretIn: secretInEncoded(this.scrubber),
+          learned: () => this.scrubber.learned,
           due: (address, at) => this.#due(address, at),
           node: share?.node,
           left: () => this.#wakes?.left(),

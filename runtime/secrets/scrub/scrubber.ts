@@ -46,6 +46,8 @@ export interface Scrubber extends Scrubbing {
   find(this: void, found: unknown): PathTo | undefined;
   /** The number of versions that are searched for. */
   readonly size: number;
+  /** Rises when there is more to search for than before: what was found to be without values may have one now. */
+  readonly learned: number;
 }
 
 /** Milliseconds for which an old version is searched for: longer than any agent is likely to have it. */
@@ -86,6 +88,7 @@ export function createScrubber(
   const heads = new WeakSet<Uint16Array>();
   let index: PatternIndex | undefined;
   let size = 0;
+  let learned = 0;
   /** No version became old before: until that is too long ago, there are none to drop but those of the secret at hand. */
   let oldest = Infinity;
   let closed = false;
@@ -194,6 +197,7 @@ export function createScrubber(
       };
       index = undefined;
       size += 1;
+      learned += 1;
       secret.versions.push(version);
     },
 
@@ -201,6 +205,7 @@ export function createScrubber(
       const { granted, versions } = known(key);
       if (closed || granted.has(jsonKey)) return;
       granted.add(jsonKey);
+      learned += 1;
       for (const version of versions) forgetPatterns(version);
     },
 
@@ -247,6 +252,10 @@ export function createScrubber(
 
     get size() {
       return size;
+    },
+
+    get learned() {
+      return learned;
     },
   };
 }
