@@ -71,6 +71,7 @@ export {
 export type { AuditRecord, AuditTarget } from './secrets/audit.ts';
 export { defineCapability, type Capability } from './secrets/capabilities/capability.ts';
 export type { Secret } from './secrets/capabilities/secret.ts';
+export type { Cluster } from './system/cluster.ts';
 export type { FoundInstance } from './system/found-instance.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
 export type {
@@ -106,4 +107,12 @@ export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persist
 export type { InspectionEvent } from './wire/inspection.ts';
 export type { IncarnationEnd, StopReason } from './base/endings.ts';
 export type { WatchListener } from './instance/watchers.ts';
-export type { InstanceStatus, PoolStatus, RuntimeStatus, SlowWork, ThreadStatus } from './telling/status.ts';
+export type {
+  ClusterStatus,
+  InstanceStatus,
+  NodeStatus,
+  PoolStatus,
+  RuntimeStatus,
+  SlowWork,
+  ThreadStatus,
+} from './telling/status.ts';

@@ -9,6 +9,7 @@ import type { ConfigFileOf, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
 import type { LoadedConfig } from './config/resolve.ts';
 import type { RuntimeConfig } from './config/schema.ts';
+import { HoldfastError } from './base/errors.ts';
 import type { FoundInstance } from './system/found-instance.ts';
 import type { DeadLetter } from './dead-letters/dead-letters.ts';
 import type { InspectOptions } from './inspect/inspect-options.ts';
@@ -18,6 +19,7 @@ import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger } from './base/logger.ts';
 import { configStore } from './system/config-store.ts';
+import { JOIN, type JoinedNode, type JoiningCluster, type LocalNode } from './system/cluster.ts';
 import type { Recycled } from './system/recycle.ts';
 import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './telling/runtime-events.ts';
 import { RuntimeSystem, type OpenWait, type SystemOptions } from './system/runtime-system.ts';
@@ -31,7 +33,7 @@ import type { RuntimeOverview, RuntimeStatus } from './telling/status.ts';
 import type { AgentSchemas } from './wire/agent-schemas.ts';
 import type { CarriedAsk } from './wire/protocol.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
-import { startTelemetry } from './telemetry/telemetry.ts';
+import { startTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 // What the gateway and the command line need by name besides.
 export { configDatabase, type ConfigDatabase, type PostgresLook } from './system/config-database.ts';
@@ -318,6 +320,14 @@ export interface Surroundings extends Pick<
   readonly onStanding?: (start: StartStanding) => void;
 }
 
+function joined(cluster: JoiningCluster, store: UsedStore | undefined): JoinedNode {
+  if (store !== undefined && 'transactional' in store) return cluster[JOIN](store);
+  throw new HoldfastError(
+    'OPTION_INVALID',
+    'createRuntime(): cluster needs a store that the nodes share: give all of them the same postgresStore()',
+  );
+}
+
 /** {@link createRuntime}, anywhere. */
 export async function openRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
@@ -333,6 +343,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
   const chosenStore = given.store ?? (loaded.store && configStore(loaded.store));
   const store = chosenStore && (surroundings.keptIn?.(chosenStore) ?? chosenStore);
+  const node = given.cluster && joined(given.cluster, store);
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,
@@ -341,10 +352,28 @@ export async function openRuntime<const C extends RuntimeConfig>(
     logger,
     flush: flushTelemetry,
     ...(store && { store }),
+    ...(node && { share: node.share }),
     audit,
     inspect,
   });
   surroundings.onSystem?.(system);
+  let telemetry: Telemetry | undefined;
+  const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> => {
+    const spawned = (): Promise<AgentRef> => system.spawn(agent, request);
+    return telemetry?.spawn(agent, request, spawned) ?? spawned();
+  };
+  const getOrSpawn = (agent: string, id: string, request: SpawnRequest): Promise<AgentRef> =>
+    system.getOrSpawn(agent, id, () => spawn(agent, request));
+  const here: LocalNode = {
+    system,
+    spawn: async (agent, id, options) => spawn(agent, { ...spawnRequest(agent, options, id), anew: true }),
+    getOrSpawn: async (agent, id, options) => getOrSpawn(agent, id, spawnRequest(agent, options, id)),
+  };
+  /** The address, if another node has it. */
+  const away = (agent: string, id: string | undefined): string | undefined => {
+    const address = node === undefined || id === undefined ? undefined : addressOf(agent, id);
+    return address !== undefined && node?.isAway(address) === true ? address : undefined;
+  };
   for (const message of foreignXState(loaded.agents)) system.warn({}, message);
   let page: RunningInspector | undefined;
   try {
@@ -358,36 +387,40 @@ export async function openRuntime<const C extends RuntimeConfig>(
       else surroundings.onPage(open);
     }
     await system.fetchSecrets();
-    const openStore = (): Promise<void> => system.openStore();
+    const openStore = async (): Promise<void> => {
+      if (node === undefined) await system.openStore();
+      else await node.open(here, () => system.openStore());
+    };
     if (surroundings.onStore === undefined) await openStore();
     else await surroundings.onStore(openStore);
   } catch (error) {
     await page?.stop();
     await system.stop();
+    await node?.close();
     throw error;
   }
   // A test kit brings its own threads.
   const guard = surroundings.startThread ? undefined : guardIsolation(loaded, system, strict);
-  const telemetry = startTelemetry(system, {
+  const started = (telemetry = startTelemetry(system, {
     agents: loaded.agents,
     addressOf,
     scrubText: system.scrubber.scrubText,
     messages: system.messages,
-  });
-  const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
-    telemetry.spawn(agent, request, () => system.spawn(agent, request));
+  }));
   const stop = (timeoutMs?: number): Promise<void> => {
     const stopping = system
       .stop(timeoutMs)
       .then(() => page?.stop())
-      .finally(forgetSignals);
-    return telemetry.stopped(guard?.stopped(stopping) ?? stopping);
+      .finally(forgetSignals)
+      .finally(() => node?.close());
+    return started.stopped(guard?.stopped(stopping) ?? stopping);
   };
   const forgetSignals = signals
     ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger: system.logger })
     : () => {};
-  const standing = startAll(standingInstances(loaded.agents), ({ agent, id, input }) =>
-    system.getOrSpawn(agent, id, () => spawn(agent, { id, input })),
+  // Each starts on the node that has its address.
+  const standing = startAll(standingInstances(loaded.agents), async ({ agent, id, input }) =>
+    away(agent, id) === undefined ? getOrSpawn(agent, id, { id, input }) : undefined,
   );
   const startStanding: StartStanding = (failed) => {
     system.startWakes();
@@ -407,16 +440,22 @@ export async function openRuntime<const C extends RuntimeConfig>(
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
-    spawn: async (agent, ...[options]) =>
-      (await spawn(agent, { ...spawnRequest(agent, options), anew: true })) as never,
+    spawn: async (agent, ...[options]) => {
+      const request = spawnRequest(agent, options);
+      const there = away(agent, request.id);
+      if (there !== undefined) return (await node?.spawn('spawn', there, request)) as never;
+      return (await spawn(agent, { ...request, anew: true })) as never;
+    },
     getOrSpawn: async (agent, id, ...[options]) => {
       const request = spawnRequest(agent, options, id ?? '');
-      return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;
+      const there = away(agent, request.id);
+      if (there !== undefined) return (await node?.spawn('getOrSpawn', there, request)) as never;
+      return (await getOrSpawn(agent, id, request)) as never;
     },
-    get: (address) => system.get(address),
+    get: (address) => (node?.isAway(address) === true ? node.ref(address) : system.get(address)),
     async find(address) {
       checkCall('runtime.find()', { address: [address, string] });
-      return system.find(address);
+      return node?.isAway(address) === true ? node.find(address) : system.find(address);
     },
     logic: (agent) => system.logic(agent) as never,
     get inspector() {

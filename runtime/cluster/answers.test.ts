@@ -20,6 +20,7 @@ function rig(options: Partial<AnswersOptions> = {}) {
     nudged: async () => {},
     spawn: async (agent, id) => ref(`${agent}/${id}`),
     getOrSpawn: async (agent, id) => ref(`${agent}/${id}`),
+    find: async (address) => ({ address }),
     scrub: (value) => value,
     ...options,
   });

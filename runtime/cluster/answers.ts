@@ -16,6 +16,8 @@ export interface AnswersOptions {
   readonly nudged: (address: string) => Promise<void>;
   readonly spawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
   readonly getOrSpawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
+  /** Looks an instance up, and wakes nobody. */
+  readonly find: (address: string) => Promise<unknown>;
   /** Takes the values of secrets out of an answer. */
   readonly scrub: <T>(value: T) => T;
 }
@@ -50,6 +52,7 @@ export class Answers {
   async answer(call: Call, wait: CallWait): Promise<unknown> {
     const { clock, get, scrub } = this.#options;
     const { address, kind } = call;
+    if (kind === 'find') return scrub(await this.#options.find(address));
     const before = this.#begun.get(address);
     const here = before === undefined && kind !== 'spawn' && kind !== 'getOrSpawn' ? get(address) : undefined;
     if (here !== undefined) return scrub(await doings[kind](here, call, wait));
@@ -83,7 +86,7 @@ type Doing = (ref: AgentRef, call: Call, wait: CallWait) => unknown;
 const started: Doing = ({ incarnation }) => incarnation;
 
 /** What is done with the reference for each kind of call. */
-const doings: Readonly<Record<CallKind, Doing>> = {
+const doings: Readonly<Record<Exclude<CallKind, 'find'>, Doing>> = {
   spawn: started,
   getOrSpawn: started,
   ask: (ref, { value, id }, wait) => ref.ask(value, { ...wait, ...named(id) }),

@@ -1,162 +1,134 @@
-import { addressOf, agentOf } from '../base/address.ts';
+import { agentOf } from '../base/address.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { partitionOf } from '../base/partition.ts';
-import { openRuntime, type Runtime, type RuntimeOptions, type ServedSystem } from '../runtime.ts';
-import type { RuntimeConfig } from '../config/schema.ts';
+import { PARTITIONS, partitionOf } from '../base/partition.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
-import { isPartitioned } from '../store/partitioned-store.ts';
 import type { DurableStore } from '../store/durable-store.ts';
+import { isPartitioned, type PartitionedStore } from '../store/partitioned-store.ts';
+import type { JoinedNode, LocalNode, RemoteSpawn } from '../system/cluster.ts';
+import type { FoundInstance } from '../system/found-instance.ts';
+import type { NodeShare } from '../system/node-share.ts';
+import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
 import { Answers, asOfNode } from './answers.ts';
-import { assertLinkIsSafe, type LinkTls } from './link-tls.ts';
+import type { LinkTls } from './link-tls.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
 import { NodeServer } from './node-server.ts';
 import type { ClusterNode, Placement } from './placement.ts';
 
-export interface ClusterOptions extends Omit<RuntimeOptions, 'store'> {
-  /** The store that all nodes have open. */
-  readonly store: DurableStore;
+export interface NodeOptions {
   readonly placement: Placement;
-  /** What nodes show each other. Default: nothing, and then all of them have to listen on loopback. */
-  readonly tls?: LinkTls | undefined;
+  /** What nodes show each other. Undefined: nothing. */
+  readonly tls: LinkTls | undefined;
   /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
-  readonly silentMs?: number | undefined;
+  readonly silentMs: number | undefined;
 }
 
-/** One node of a cluster: a runtime that runs the instances of its partitions, and reaches those of others. */
-export class ClusterNodeRuntime {
-  readonly #options: ClusterOptions;
+/** One node of a cluster: has its runtime run the instances of its partitions, and reaches those of others. */
+export class PlacedNode implements JoinedNode {
+  readonly share: NodeShare;
+  readonly #options: NodeOptions;
+  readonly #store: PartitionedStore;
   readonly #clock: Clock = systemClock;
   readonly #held = new Set<number>();
   readonly #links = new Map<number, NodeLink>();
   /** For each address the last event of this node that is on its way into the store. */
   readonly #rows = new Map<string, Promise<unknown>>();
-  #system!: ServedSystem;
-  #server!: NodeServer;
-  #runtime!: Runtime;
-  #stopping: Promise<void> | undefined;
+  #local!: LocalNode;
+  #server: NodeServer | undefined;
 
-  private constructor(options: ClusterOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * Starts a runtime as one node of several.
-   *
-   * @throws {HoldfastError} `CLUSTER_PLAIN`; `OPTION_INVALID` for a store that one process has alone; and as `createRuntime`
-   */
-  static async open(
-    config: RuntimeConfig | string | URL,
-    options: ClusterOptions,
-  ): Promise<ClusterNodeRuntime> {
-    const { placement, tls, store, silentMs: _, ...rest } = options;
-    assertLinkIsSafe(placement.nodes(), tls);
+  /** @throws {HoldfastError} `OPTION_INVALID` for a store that one process has alone */
+  constructor(store: DurableStore, options: NodeOptions) {
     if (!isPartitioned(store))
       throw new HoldfastError(
         'OPTION_INVALID',
-        'the store is one that a single process has open; nodes share one in PostgreSQL: postgresStore()',
+        'createRuntime(): with cluster the store has to be one that several processes have open together: postgresStore()',
       );
-    const node = new ClusterNodeRuntime(options);
-    const surroundings = {
-      share: {
-        node: placement.self,
-        owns: (address: string) => node.#held.has(partitionOf(address)),
-        nudge: (address: string) => node.#linkTo(address)?.nudge(address),
-        begin: (address: string) => node.#begin(address, undefined),
-        ask: (address: string, kind: 'ask' | 'delivery', value: object, timeoutMs: number) =>
-          node.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
-      },
-      onSystem: (system: ServedSystem) => void (node.#system = system),
-      onStore: async (open: () => Promise<void>) => {
-        await open();
-        await placement.start({
-          take: async (partitions) => {
-            await store.take(partitions);
-            for (const partition of partitions) node.#held.add(partition);
-          },
-          lost: (partitions) => {
-            store.lost(partitions);
-            for (const partition of partitions) node.#held.delete(partition);
-            const gone = new Set(partitions);
-            node.#system.lost((address) => gone.has(partitionOf(address)));
-          },
-        });
-        await node.#listen();
-      },
+    this.#options = options;
+    this.#store = store;
+    this.share = {
+      node: options.placement.self,
+      owns: (address) => this.#held.has(partitionOf(address)),
+      nudge: (address) => this.#linkOf(address)?.nudge(address),
+      begin: (address) => this.#spawn('getOrSpawn', address, {}),
+      ask: (address, kind, value, timeoutMs) =>
+        this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
+      status: () => this.#status(),
     };
-    try {
-      node.#runtime = await openRuntime(config as RuntimeConfig, { ...rest, store }, surroundings);
-    } catch (error) {
-      await node.#close();
-      throw error;
-    }
-    return node;
   }
 
-  /** The runtime of this node: of durable agents it has those instances alone that belong here. */
-  get runtime(): Runtime {
-    return this.#runtime;
+  async open(local: LocalNode, openStore: () => Promise<void>): Promise<void> {
+    this.#local = local;
+    await openStore();
+    await this.#options.placement.start({
+      take: async (partitions) => {
+        await this.#store.take(partitions);
+        for (const partition of partitions) this.#held.add(partition);
+      },
+      lost: (partitions) => {
+        this.#store.lost(partitions);
+        for (const partition of partitions) this.#held.delete(partition);
+        const gone = new Set(partitions);
+        local.system.lost((address) => gone.has(partitionOf(address)));
+      },
+    });
+    await this.#listen();
+    for (const { node } of this.#options.placement.nodes()) this.#linkTo(node)?.stay();
   }
 
-  /** The instance at an address, here or on another node, whether it exists or not; undefined: it is of no durable agent, and not here. */
-  ref(address: string): AgentRef | NodeRef | undefined {
-    // One whose partition was lost is still here while it ends.
-    if (this.#runsHere(address)) return this.#system.get(address);
-    return new NodeRef({
+  isAway(address: string): boolean {
+    if (this.share.owns(address)) return false;
+    const { system } = this.#local;
+    // One that is not in the store is where it was started.
+    return system.isPlaced(address) && (system.get(address) === undefined || system.outlives(address));
+  }
+
+  ref(address: string): AgentRef {
+    const ref = new NodeRef({
       address,
       agent: agentOf(address),
       node: () => this.#options.placement.route(partitionOf(address)),
       call: (call, wait) => this.#call(call, wait),
       keep: (to, event, at) => this.#keep(to, event, at),
-      unsent: (error) => this.#system.unsent(address, error),
+      unsent: (error) => this.#local.system.unsent(address, error),
     });
+    return ref as unknown as AgentRef;
   }
 
-  /** Starts an instance on the node that it belongs to, unless it is there. */
-  async getOrSpawn(
-    agent: string,
-    id: string,
-    options: { readonly input?: unknown } = {},
-  ): Promise<AgentRef | NodeRef> {
-    const address = addressOf(agent, id);
-    if (this.#runsHere(address)) return this.#runtime.getOrSpawn(agent as never, id, options as never);
-    await this.#begin(address, options.input);
-    return this.ref(address) as NodeRef;
+  async spawn(
+    kind: 'spawn' | 'getOrSpawn',
+    address: string,
+    { input, snapshot }: RemoteSpawn,
+  ): Promise<AgentRef> {
+    await this.#spawn(kind, address, { input, snapshot });
+    return this.ref(address);
   }
 
-  async #begin(address: string, value: unknown): Promise<void> {
-    await this.#call({ kind: 'getOrSpawn', address, value }, { timeoutMs: SPAWN_MS });
+  async #spawn(kind: 'spawn' | 'getOrSpawn', address: string, value: RemoteSpawn): Promise<void> {
+    await this.#call({ kind, address, value }, { timeoutMs: SPAWN_MS });
   }
 
-  /** Stops the runtime, and says nothing more to other nodes. */
-  stop(): Promise<void> {
-    return (this.#stopping ??= this.#runtime.stop().finally(() => this.#close()));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
-  }
-
-  #runsHere(address: string): boolean {
-    return this.#held.has(partitionOf(address)) || !this.#system.isPlaced(address);
+  async find(address: string): Promise<FoundInstance | undefined> {
+    const found = await this.#call({ kind: 'find', address }, { timeoutMs: FIND_MS });
+    return found as FoundInstance | undefined;
   }
 
   async #listen(): Promise<void> {
     const { placement, tls } = this.#options;
     const at = placement.nodes().find(({ node }) => node === placement.self) as ClusterNode;
-    const system = this.#system;
+    const { system, spawn, getOrSpawn } = this.#local;
     const answers = new Answers({
       clock: this.#clock,
-      get: (address) => (this.#runsHere(address) ? system.get(address) : undefined),
+      get: (address) => (this.isAway(address) ? undefined : system.get(address)),
       reach: (address) => system.reach(address),
       nudged: (address) => system.nudged(address),
-      spawn: (agent, id, input) => this.#runtime.spawn(agent as never, { id, input } as never),
-      getOrSpawn: (agent, id, input) => this.#runtime.getOrSpawn(agent as never, id, { input } as never),
+      spawn,
+      getOrSpawn,
+      find: (address) => system.find(address),
       scrub: system.scrubber.scrub,
     });
-    this.#server = new NodeServer({
+    const server = new NodeServer({
       at,
       hello: this.#hello,
       tls,
@@ -168,19 +140,44 @@ export class ClusterNodeRuntime {
       nudged: (address) => answers.nudged(address),
       warn: (fields, message) => system.warn(fields, message),
     });
-    await this.#server.listen();
+    this.#server = server;
+    await server.listen();
   }
 
   readonly #hello = (): Hello => ({
     holdfast: PROTOCOL,
     node: this.#options.placement.self,
-    store: this.#system.storeId ?? '',
+    store: this.#local.system.storeId ?? '',
   });
 
-  #linkTo(address: string): NodeLink | undefined {
+  #status(): ClusterStatus {
+    const { placement } = this.#options;
+    const partitions = new Map<number, number>();
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const node = placement.route(partition);
+      if (node !== undefined) partitions.set(node, (partitions.get(node) ?? 0) + 1);
+    }
+    return {
+      node: placement.self,
+      nodes: placement.nodes().map((one) => this.#statusOf(one, partitions.get(one.node) ?? 0)),
+    };
+  }
+
+  #statusOf({ node, host, port }: ClusterNode, routed: number): NodeStatus {
+    const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    if (node === this.#options.placement.self)
+      return { node, at, partitions: this.#held.size, reachable: true };
+    const { reachable = false, why } = this.#links.get(node)?.health ?? {};
+    return { node, at, partitions: routed, reachable, ...(why !== undefined && { why }) };
+  }
+
+  #linkOf(address: string): NodeLink | undefined {
+    return this.#linkTo(this.#options.placement.route(partitionOf(address)));
+  }
+
+  #linkTo(number: number | undefined): NodeLink | undefined {
     const { placement, tls, silentMs } = this.#options;
-    const of = placement.route(partitionOf(address));
-    const node = of === placement.self ? undefined : placement.nodes().find((one) => one.node === of);
+    const node = number === placement.self ? undefined : placement.nodes().find((one) => one.node === number);
     if (node === undefined) return undefined;
     let link = this.#links.get(node.node);
     if (link === undefined) {
@@ -192,7 +189,7 @@ export class ClusterNodeRuntime {
 
   async #call(call: Call, wait: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<unknown> {
     const { address } = call;
-    const link = this.#linkTo(address);
+    const link = this.#linkOf(address);
     if (link === undefined)
       throw new HoldfastError(
         'NODE_UNREACHABLE',
@@ -207,7 +204,7 @@ export class ClusterNodeRuntime {
   }
 
   #keep(address: string, event: unknown, at?: number): Promise<void> {
-    const keeping = this.#system.keepRow(address, event, at);
+    const keeping = this.#local.system.keepRow(address, event, at);
     this.#rows.set(address, keeping);
     const over = (): void => {
       if (this.#rows.get(address) === keeping) this.#rows.delete(address);
@@ -216,7 +213,7 @@ export class ClusterNodeRuntime {
     return keeping;
   }
 
-  async #close(): Promise<void> {
+  async close(): Promise<void> {
     const stopped = new HoldfastError(
       'RUNTIME_STOPPED',
       'the runtime of this node has stopped; start it again',
@@ -229,3 +226,5 @@ export class ClusterNodeRuntime {
 
 /** Milliseconds for the start of an instance on another node, its thread included. */
 const SPAWN_MS = 30_000;
+/** Milliseconds for a look into the memory of another node, and into the store. */
+const FIND_MS = 5000;

@@ -23,6 +23,7 @@ export const CALLS = [
   'persist',
   'resume',
   'stop',
+  'find',
 ] as const;
 export type CallKind = (typeof CALLS)[number];
 

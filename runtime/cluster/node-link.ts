@@ -66,6 +66,7 @@ export class NodeLink {
   #silent = 0;
   #why = 'it was not tried';
   #closed: HoldfastError | undefined;
+  #stays = false;
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
@@ -124,6 +125,21 @@ export class NodeLink {
       this.#nudges.add(address);
       this.#connect();
     }
+  }
+
+  /** Connects now, and again whenever the connection ends, whether there is something to say or not. */
+  stay(): void {
+    this.#stays = true;
+    if (this.#closed === undefined) this.#connect();
+  }
+
+  /** Whether the node answers, and if not, why. */
+  get health(): { readonly reachable: boolean; readonly why?: string | undefined } {
+    return this.#isOpen ? { reachable: true } : { reachable: false, why: this.#why };
+  }
+
+  get #isWanted(): boolean {
+    return this.#stays || this.#calls.size + this.#nudges.size > 0;
   }
 
   close(error: HoldfastError): void {
@@ -221,10 +237,10 @@ export class NodeLink {
     for (const pending of this.#calls.values())
       if (pending.isSent && pending.message.id === undefined) pending.reject(this.#unreachable(pending));
       else pending.isSent = false;
-    if (this.#calls.size + this.#nudges.size === 0) return;
+    if (!this.#isWanted) return;
     this.#retry = clock.setTimeout(() => {
       this.#retry = undefined;
-      if (this.#calls.size + this.#nudges.size > 0) this.#connect();
+      if (this.#isWanted) this.#connect();
     }, this.#retryMs);
     this.#retryMs = Math.min(2 * this.#retryMs, MOST_RETRY_MS);
   }

@@ -1,12 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { postgresStore } from 'holdfast';
+import { type AgentRef, createRuntime, postgresStore, type Runtime } from 'holdfast';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
 import { partitionOf } from '../base/partition.ts';
 import { hasPostgres, type Server, startServer } from '../store/postgres/fixtures/server.ts';
-import { ClusterNodeRuntime } from './cluster-node.ts';
+import { JOIN, type JoiningCluster } from '../system/cluster.ts';
+import { PlacedNode } from './cluster-node.ts';
 import { agents } from './fixtures/node-agents.ts';
 import type { Order } from './fixtures/node-run.ts';
 import { NodeLink } from './node-link.ts';
@@ -33,7 +34,7 @@ const send = (to: string, amount: number) => ({
 
 describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   let server: Server;
-  let here: ClusterNodeRuntime;
+  let here: Runtime<{ agents: typeof agents }>;
   let there: ChildProcess;
   let nodes: string[];
   let orders = 0;
@@ -74,14 +75,14 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
       nodes: () => fixed.nodes(),
       stop: () => fixed.stop(),
     };
-    here = await ClusterNodeRuntime.open(
+    const cluster: JoiningCluster = {
+      nodes,
+      index: 0,
+      [JOIN]: (store) => new PlacedNode(store, { placement, tls: undefined, silentMs: 60_000 }),
+    };
+    here = await createRuntime(
       { agents },
-      {
-        store: postgresStore({ url: server.url, schema: 'cluster' }),
-        placement,
-        logger: silent,
-        silentMs: 60_000,
-      },
+      { store: postgresStore({ url: server.url, schema: 'cluster' }), cluster, logger: silent },
     );
     await startThere();
   }, 120_000);
@@ -94,16 +95,48 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   it('each asks an instance that belongs to the other, and gets its answer', async () => {
     const theirs = await here.getOrSpawn('account', idOf(1));
     expect(theirs).toBeInstanceOf(NodeRef);
-    expect((theirs as NodeRef).node).toBe(1);
+    expect(theirs.node).toBe(1);
     expect(await theirs.ask({ type: 'deposit', amount: 2 })).toBe(2);
-    expect(here.runtime.get(theirs.address)).toBeUndefined();
+    expect(here.get(theirs.address)).toBeInstanceOf(NodeRef);
+    expect(here.status().instances.map(({ address }) => address)).not.toContain(theirs.address);
     const ours = `account/${idOf(0)}`;
     expect(await order(ours, 'ask', { type: 'deposit', amount: 3 })).toBe(3);
-    expect(await here.runtime.get(ours)?.ask({ type: 'total' })).toBe(3);
+    expect(await here.get(ours)?.ask({ type: 'total' })).toBe(3);
+  });
+
+  it('the status lists the nodes, what each has and whether it is reached', async () => {
+    await expect
+      .poll(() => here.status().cluster, within)
+      .toEqual({
+        node: 0,
+        nodes: nodes.map((at, node) => ({ node, at, partitions: 32, reachable: true })),
+      });
+  });
+
+  it('an instance without an id starts here, and is reached from the other node', async () => {
+    for (let n = 0; n < 3; n++) {
+      const ref = await here.spawn('account');
+      expect(ref.node).toBe(0);
+      await ref.ask({ type: 'deposit', amount: 7 });
+      expect(await order(ref.address, 'ask', { type: 'total' })).toBe(7);
+    }
+  });
+
+  it('an instance is found where it is, and spawned where it belongs, with its input and its state', async () => {
+    const id = idOf(1);
+    expect(await here.find(`account/${id}`)).toBeUndefined();
+    const theirs = await here.spawn('account', { id });
+    expect(theirs.node).toBe(1);
+    expect(await here.find(theirs.address)).toMatchObject({ address: theirs.address, resident: true });
+    await expect(here.spawn('account', { id })).rejects.toMatchObject({ code: 'ADDRESS_TAKEN' });
+    await theirs.ask({ type: 'deposit', amount: 4 });
+    const copy = await here.spawn('account', { id: idOf(1), snapshot: await theirs.persist() });
+    expect(await copy.ask({ type: 'total' })).toBe(4);
+    await expect(here.spawn('nobody' as 'account', { id })).rejects.toMatchObject({ code: 'AGENT_UNKNOWN' });
   });
 
   it('what is sent and enqueued comes before what is asked later', async () => {
-    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+    const theirs = await here.getOrSpawn('account', idOf(1));
     theirs.send({ type: 'deposit', amount: 1 });
     void theirs.enqueue({ type: 'deposit', amount: 10 });
     expect(await theirs.ask({ type: 'history' })).toEqual({ total: 11, deposits: 2 });
@@ -111,7 +144,7 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
 
   it('an event with an id is handled once, by whatever way and node it comes', async () => {
     const id = idOf(1);
-    const theirs = (await here.getOrSpawn('account', id)) as NodeRef;
+    const theirs = await here.getOrSpawn('account', id);
     const deposit = { type: 'deposit', amount: 5 };
     expect(await theirs.ask(deposit, { id: 'once' })).toBe(5);
     expect(await theirs.ask(deposit, { id: 'once' })).toBe(5);
@@ -121,24 +154,24 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   });
 
   it('an error of the instance comes as it is, and one that nobody is there for as at home', async () => {
-    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+    const theirs = await here.getOrSpawn('account', idOf(1));
     await expect(theirs.deliver({ type: 'overdraw', amount: 1 })).rejects.toMatchObject({
       message: 'overdrawn',
     });
-    const nobody = here.ref(`account/${idOf(1)}`) as NodeRef;
+    const nobody = here.get(`account/${idOf(1)}`) as AgentRef;
     await expect(nobody.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
     await expect(nobody.enqueue({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
   });
 
   it('a reference does from another node what it does at home', async () => {
-    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+    const theirs = await here.getOrSpawn('account', idOf(1));
     await theirs.ask({ type: 'deposit', amount: 3 });
     expect(await theirs.can({ type: 'deposit', amount: 1 })).toBe(true);
     expect(await theirs.can({ type: 'nothing' })).toBe(false);
     await expect(theirs.can('nothing')).rejects.toMatchObject({ code: 'MESSAGE_UNCLONABLE' });
     const kept = await theirs.persist();
     expect(kept).toMatchObject({ v: 1, address: theirs.address, version: '1', snapshot: { value: 'open' } });
-    const copy = await here.runtime.spawn('account', { id: idOf(0), snapshot: kept });
+    const copy = await here.spawn('account', { id: idOf(0), snapshot: kept });
     expect(await copy.ask({ type: 'total' })).toBe(3);
     await theirs.stop();
     await expect(theirs.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
@@ -147,7 +180,7 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   });
 
   it('a deadline and a signal end the wait for another node, and nobody gets an answer that was for another', async () => {
-    const theirs = (await here.getOrSpawn('deferring', idOf(1, 'deferring'))) as NodeRef;
+    const theirs = await here.getOrSpawn('deferring', idOf(1, 'deferring'));
     await expect(theirs.ask({ type: 'defer' }, { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'ASK_TIMEOUT',
     });
@@ -170,19 +203,19 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
 
   describe('what an agent sends to one on another node', () => {
     it('leaves with its turn, and is there before what is asked after it', async () => {
-      const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
-      const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+      const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
+      const theirs = await here.getOrSpawn('account', idOf(1));
       await ours.deliver(send(theirs.address, 5));
       expect(await theirs.ask({ type: 'history' })).toEqual({ total: 5, deposits: 1 });
-      const account = await here.runtime.spawn('account', { id: idOf(0) });
+      const account = await here.spawn('account', { id: idOf(0) });
       await order(`errand/${idOf(1, 'errand')}`, 'deliver', send(account.address, 6));
       const history = (): Promise<unknown> => account.ask({ type: 'history' });
       await expect.poll(history, within).toEqual({ total: 6, deposits: 1 });
     });
 
     it('is handled although the word of it is lost', async () => {
-      const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
-      const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+      const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
+      const theirs = await here.getOrSpawn('account', idOf(1));
       await theirs.ask({ type: 'total' });
       const word = vi.spyOn(NodeLink.prototype, 'nudge').mockImplementation(() => {});
       onTestFinished(() => word.mockRestore());
@@ -194,12 +227,12 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   });
 
   it('an agent starts and asks one that belongs to another node', async () => {
-    const ours = await here.runtime.spawn('errand', { id: idOf(0, 'errand') });
+    const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
     const to = `account/${idOf(1)}`;
     const event = { type: 'deposit', amount: 5 };
     expect(await ours.ask({ type: 'ask', to, event, options: {} })).toMatchObject({ code: 'AGENT_STOPPED' });
     await ours.deliver({ type: 'send', to, event });
-    const theirs = here.ref(to) as NodeRef;
+    const theirs = here.get(to) as AgentRef;
     const history = (): Promise<unknown> => theirs.ask({ type: 'history' }).catch(() => undefined);
     await expect.poll(history, within).toEqual({ total: 5, deposits: 1 });
     expect(await ours.ask({ type: 'ask', to, event, options: {} })).toEqual({ answer: 10 });
@@ -208,21 +241,22 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     });
     const begun = `account/${idOf(1)}`;
     expect(await ours.ask({ type: 'ask', to: begun, event })).toEqual({ answer: 5 });
-    expect(here.runtime.deadLetters.list().filter(({ address }) => address === begun)).toEqual([]);
+    expect(here.deadLetters.list().filter(({ address }) => address === begun)).toEqual([]);
   });
 
   it('instances of a partition that goes to another node end untold, and go on from what was committed', async () => {
     const id = idOf(0, 'deferring');
-    const ours = await here.runtime.spawn('deferring', { id });
+    const ours = await here.spawn('deferring', { id });
     const asked = ours.ask({ type: 'defer' }).catch((error: unknown) => error);
     expect(await ours.ask({ type: 'read' })).toEqual(['defer']);
     const part = [partitionOf(ours.address)];
     partitions.lost(part);
     expect(await asked).toMatchObject({ code: 'NODE_UNREACHABLE', retryable: true });
     await expect(ours.ask({ type: 'read' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
-    expect(here.ref(ours.address)).toBeInstanceOf(NodeRef);
-    await expect.poll(() => here.runtime.get(ours.address) === undefined, within).toBe(true);
-    await expect(here.runtime.getOrSpawn('deferring', id)).rejects.toMatchObject({ code: 'NOT_LOCAL' });
+    expect(here.get(ours.address)).toBeInstanceOf(NodeRef);
+    const residents = (): string[] => here.status().instances.map(({ address }) => address);
+    await expect.poll(residents, within).not.toContain(ours.address);
+    await expect(here.getOrSpawn('deferring', id)).rejects.toMatchObject({ code: 'NODE_UNREACHABLE' });
     await expect(order(ours.address, 'ask', { type: 'read' })).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',
     });
@@ -232,9 +266,9 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
   });
 
   it('a node that is killed right after a commit ends what was asked of it, keeps what was sent, and goes on when it is back', async () => {
-    const theirs = (await here.getOrSpawn('account', idOf(1))) as NodeRef;
+    const theirs = await here.getOrSpawn('account', idOf(1));
     expect(await theirs.ask({ type: 'deposit', amount: 1 })).toBe(1);
-    const fragile = (await here.getOrSpawn('fragile', idOf(1, 'fragile'))) as NodeRef;
+    const fragile = await here.getOrSpawn('fragile', idOf(1, 'fragile'));
     const overdraw = async (): Promise<void> => {
       await expect(fragile.deliver({ type: 'overdraw', amount: 1 })).rejects.toThrow('overdrawn');
       await expect(fragile.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_QUARANTINED' });
@@ -243,9 +277,9 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     await fragile.resume();
     expect(await fragile.ask({ type: 'total' })).toBe(0);
     await overdraw();
-    const deferring = (await here.getOrSpawn('deferring', idOf(1, 'deferring'))) as NodeRef;
+    const deferring = await here.getOrSpawn('deferring', idOf(1, 'deferring'));
     const parked = deferring.ask({ type: 'defer' }).catch((error: unknown) => error);
-    const account = await here.runtime.spawn('account', { id: idOf(0) });
+    const account = await here.spawn('account', { id: idOf(0) });
     const sender = `errand/${idOf(1, 'errand')}`;
     await order(sender, 'die');
     const gone = once(there, 'exit');

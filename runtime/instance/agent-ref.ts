@@ -69,6 +69,8 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   readonly threadId: string;
   /** Node's id of the worker thread that hosts the instance; -1 while it has none. */
   readonly thread: number;
+  /** The number of the node that has the instance; `undefined` for a runtime that is no node of a cluster. */
+  readonly node: number | undefined;
   /** The incarnation: 1, or one more than the last in the store; it grows by one with each restart. */
   readonly incarnation: number;
   /**
@@ -203,6 +205,10 @@ class Reference implements AgentRefMethods<AnyActorLogic> {
     return this.instance.thread;
   }
 
+  get node(): number | undefined {
+    return this.instance.effects.node;
+  }
+
   get incarnation(): number {
     return this.instance.incarnation;
   }
@@ -302,7 +308,7 @@ const REFERENCE = Symbol('holdfast.reference');
 
 type Referring = AnyActorRef & { [REFERENCE]?: Reference };
 
-const FACTS = ['address', 'agent', 'threadId', 'thread', 'incarnation'] as const;
+const FACTS = ['address', 'agent', 'threadId', 'thread', 'node', 'incarnation'] as const;
 const METHODS = [
   'deliver',
   'enqueue',

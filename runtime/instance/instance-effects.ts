@@ -30,6 +30,8 @@ export type IncarnationKind = 'done' | 'failed' | 'unfit' | 'damaged' | 'quarant
 /** The services that an instance gets from its runtime. */
 export interface InstanceEffects {
   readonly clock: Clock;
+  /** The number of this node, of several. */
+  readonly node?: number | undefined;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
   /** Finds and removes values of secrets, which no error and no saved state may carry. */

@@ -18,7 +18,7 @@ const PLACE_AGAIN_MS = 1000;
 
 export interface RequestsOptions extends Pick<
   InstanceEffects,
-  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
+  'clock' | 'node' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
 > {
   readonly tell: (event: SupervisorEvent) => void;
   readonly hub: EventHub;
@@ -48,7 +48,7 @@ export interface RequestsOptions extends Pick<
  * whose decisions come back by `decisions.ts`.
  */
 export function requests(options: RequestsOptions): InstanceEffects {
-  const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
+  const { clock, node, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
   const { secrets, endCalls, snapshots, ledgers, warn, assertRunning, forget } = options;
   const { shelve, unshelve, watched } = options;
@@ -64,6 +64,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
   const largeEvents = new LargeEvents(warn);
   return {
     clock,
+    node,
     waiting,
     deadLetters,
     scrubber,

@@ -35,6 +35,7 @@ function rig(store?: SnapshotStore) {
     snapshots: new Snapshots({ store, clock, warn: log, secretIn: () => undefined }),
     ledgers: undefined,
     poolOf: () => ({ sharedMemory: false }),
+    owns: () => true,
     openGrants: () => told.push('grants'),
     assertRunning() {
       if (runtime.stopping) throw new HoldfastError('RUNTIME_STOPPED', 'it stops');

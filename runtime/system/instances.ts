@@ -21,6 +21,8 @@ import { PassiveInstances } from './passive-instances.ts';
 import type { AgentFigures, ResidentCounts } from '../telling/status.ts';
 import { Residents } from './residents.ts';
 
+/** The ids that are tried for one whose address is this node's: of several nodes each has one address in 64 at least, or none. */
+export const MOST_IDS = 10_000;
 /** Milliseconds before the record of an instance that wakes is read again. */
 const LOAD_AGAIN_MS = 1000;
 
@@ -32,6 +34,8 @@ export interface InstancesOptions {
   readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory' | 'maxResident'>;
   /** Gives an incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
+  /** Whether an address of a durable agent is this node's, of several. */
+  readonly owns: (address: string) => boolean;
   /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
   readonly logger: Logger;
@@ -242,7 +246,11 @@ export class Instances implements TwinEffects {
 
   /** A machine waits for no look into the store, so where that has ids, chance alone gives one that is not among them. */
   #invokedId(agent: ResolvedAgent): string {
-    return this.isDurable(agent) ? crypto.randomUUID() : this.#addresses.freeId(agent.name);
+    if (!this.isDurable(agent)) return this.#addresses.freeId(agent.name);
+    let id: string = crypto.randomUUID();
+    for (let tries = 0; tries < MOST_IDS && !this.#options.owns(addressOf(agent.name, id)); tries += 1)
+      id = crypto.randomUUID();
+    return id;
   }
 
   observed({ address }: Instance, error: unknown, what: 'observer' | 'actor'): void {

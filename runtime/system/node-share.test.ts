@@ -11,6 +11,7 @@ const unreached = {
   nudge() {},
   begin: () => Promise.reject(new Error('nobody is there')),
   ask: () => Promise.reject(new Error('nobody is there')),
+  status: () => ({ node: 0, nodes: [] }),
 };
 
 /** A runtime that is one node of several, and has all addresses until it loses some. */

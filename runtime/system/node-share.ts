@@ -1,5 +1,7 @@
 import { HoldfastError } from '../base/errors.ts';
 
+import type { ClusterStatus } from '../telling/status.ts';
+
 /** What one of several nodes with a common store runs, as its runtime sees it. */
 export interface NodeShare {
   /** The number of this node. */
@@ -12,6 +14,8 @@ export interface NodeShare {
   begin(address: string): Promise<void>;
   /** Asks an instance of an address that this node does not own, or delivers to it. */
   ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
+  /** The nodes, as this one sees them. */
+  status(): ClusterStatus;
 }
 
 /** The error for who wants an instance here that runs on another node. */

@@ -12,10 +12,14 @@ import {
 } from '../base/call-check.ts';
 import { inspectOptions, inspectProblems, type InspectOptions } from '../inspect/inspect-options.ts';
 import { storeUseProblems } from '../store/store-options.ts';
+import { isCluster, type JoiningCluster } from './cluster.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
 /** The options of `createRuntime`, each read once. */
-export type CheckedOptions = Omit<RuntimeOptions, 'inspect'> & { readonly inspect?: InspectOptions };
+export type CheckedOptions = Omit<RuntimeOptions, 'inspect' | 'cluster'> & {
+  readonly inspect?: InspectOptions;
+  readonly cluster?: JoiningCluster;
+};
 
 const provider = objectWith(
   'an array of secret providers',
@@ -38,6 +42,10 @@ export const runtimeOptionRules: Rules<RuntimeOptions> = {
     is: (value) =>
       snapshots.is(value) || (transactions.is(value) && storeUseProblems(value as object).length === 0),
     advice: storeAdvice,
+  },
+  cluster: {
+    what: 'what cluster() of holdfast/cluster returns',
+    is: (value) => isObject(value) && isCluster(value),
   },
   audit: {
     what: 'the path or file: URL of a file, or a function',
@@ -62,7 +70,8 @@ export function checkRuntimeOptions(options: unknown): CheckedOptions {
   const { inspect, ...given } = read;
   const inspectAlone = problems.size === 1 && problems.has('inspect');
   if (problems.size > 0 && !inspectAlone) throw optionInvalid('createRuntime()', problems);
-  return inspect === undefined ? given : { ...given, inspect: inspectOptions(inspect) };
+  const checked = given as CheckedOptions;
+  return inspect === undefined ? checked : { ...checked, inspect: inspectOptions(inspect) };
 }
 
 function storeAdvice(value: unknown): string | undefined {

@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Inspect } from '../inspect/inspect-options.ts';
 import type { AuditTarget } from '../secrets/audit.ts';
 import type { Capability } from '../secrets/capabilities/capability.ts';
+import type { Cluster } from './cluster.ts';
 import type { DurableStore } from '../store/durable-store.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 
@@ -19,6 +20,12 @@ export interface RuntimeOptions {
    * none; a restart continues from the last state in the memory of this runtime.
    */
   readonly store?: SnapshotStore | DurableStore;
+  /**
+   * Makes the runtime one of several nodes that share a `postgresStore()`, as `cluster()` of `holdfast/cluster` returns it; see
+   * `docs/cluster.md`. Durable instances run on the node that has their address, and any node reaches them. Default: the
+   * `cluster` of the config, or none.
+   */
+  readonly cluster?: Cluster;
   /**
    * The audit trail: which instance used which secret, through what, when and with what outcome, refused uses included;
    * never a value. The path or file: URL of a file that gets one JSON line for each use ({@link AuditRecord}), created

@@ -19,7 +19,7 @@ import { closedPool } from '../threads/pool-errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { KeptAsk } from '../instance/ask-stream.ts';
 import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
-import { Instances } from './instances.ts';
+import { Instances, MOST_IDS } from './instances.ts';
 import { requests } from '../supervision/requests.ts';
 import { poolActor } from '../../actors/supervisor.ts';
 import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts';
@@ -326,6 +326,7 @@ export class RuntimeSystem {
     });
     const effects = requests({
       clock: this.clock,
+      node: share?.node,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
       scrubber: this.scrubber,
@@ -360,6 +361,7 @@ export class RuntimeSystem {
       ledgers: this.#ledgers,
       poolOf: (threadId) => this.#pool(threadId),
       openGrants: this.#secretAccess.open,
+      owns: (address) => this.#owns(address),
       assertRunning: () => this.#assertRunning(),
       logger: this.logger,
       warn,
@@ -684,9 +686,11 @@ export class RuntimeSystem {
   }
 
   async #unstoredId({ name }: ResolvedAgent, ledgers: Pick<Ledgers, 'has'>): Promise<string> {
-    for (;;) {
+    for (let tries = 0; ; tries += 1) {
       const id = this.#instances.freeId(name);
       const address = addressOf(name, id);
+      // It starts here, and who looks for its address looks here.
+      if (!this.#owns(address) && tries < MOST_IDS) continue;
       const isStored = await ledgers.has(address, false).catch((error: unknown) => {
         // What is there and damaged is somebody's all the same.
         if (error instanceof HoldfastError && error.code === 'STORE_CORRUPT') return true;
@@ -852,6 +856,7 @@ export class RuntimeSystem {
       restarts: this.supervisor.getSnapshot().context.restarts,
       ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
       ...(this.#ledgers && { store: storeStatus(this.#ledgers.health, this.#ledgers.writes) }),
+      ...(this.#share && { cluster: this.#share.status() }),
       ...(this.inspection && { inspection: this.inspection.counts }),
     };
   }

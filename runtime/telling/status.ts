@@ -120,6 +120,28 @@ export interface StoreStatus {
   readonly agents: readonly AgentWrites[];
 }
 
+/** One of the nodes that share a store. */
+export interface NodeStatus {
+  /** Its number: its place in the list of nodes, from 0. */
+  readonly node: number;
+  /** Where it listens, `host:port`. */
+  readonly at: string;
+  /** How many of the 64 partitions of all addresses it has. */
+  readonly partitions: number;
+  /** Whether it answers this node now, as the pings of the link to it say; true for this node itself. */
+  readonly reachable: boolean;
+  /** Why it does not, in words; only of a node that is not reached. */
+  readonly why?: string;
+}
+
+/** The nodes that share a store, as one of them sees them. */
+export interface ClusterStatus {
+  /** The number of the node that says this. */
+  readonly node: number;
+  /** All nodes, this one among them, by their numbers. */
+  readonly nodes: readonly NodeStatus[];
+}
+
 /** The state of the runtime as plain JSON, without events, contexts or values of secrets. */
 export interface RuntimeStatus {
   readonly version: string;
@@ -138,6 +160,8 @@ export interface RuntimeStatus {
   readonly restarts: number;
   /** Only with a store under every turn. */
   readonly store?: StoreStatus;
+  /** The nodes; only of a runtime that is one of several. */
+  readonly cluster?: ClusterStatus;
   /** Only when the runtime is inspected. */
   readonly inspection?: InspectionCounts;
 }
