@@ -13,7 +13,7 @@ import { TestProcess } from './test-process.ts';
 import { Timeline } from './timeline.ts';
 import { Timers, type Time } from './timers.ts';
 
-export interface TestRuntimeOptions extends RuntimeOptions {
+export interface TestRuntimeOptions extends Omit<RuntimeOptions, 'cluster'> {
   /**
    * `true`: each thread is a worker thread, as in production, on the same manual clock. `false`: all threads run in the
    * thread of the test, in an order that follows from the seed. Default: whether `HOLDFAST_TEST_THREADS` is 1.
