@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { Referee, type Side } from './lib/referee.ts';
-import { figure, rowNamed, type Gate, type Note, type Table } from './lib/results.ts';
+import { figure, printCells, rowNamed, type Gate, type Note, type Table } from './lib/results.ts';
 import { cpuRatio, median, ratio, type Row } from './lib/rounds.ts';
 import { treeOf, type BuiltTree } from './lib/tree-of.ts';
 import type { TurnMessage } from './lib/turns.ts';
@@ -77,12 +77,7 @@ function printPairs(pending: Record<Side, Table[]>): void {
     pending.this = pending.this.filter((one) => one !== table);
     pending.ref = pending.ref.filter((one) => one !== other);
     console.log(`\n${table.title}`);
-    const lines = [pairHead(table.unit), ...pairLines(table, other)];
-    const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    for (const line of lines)
-      console.log(
-        `  ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths?.[i] ?? 0) : cell.padStart(widths?.[i] ?? 0))).join('  ')}`,
-      );
+    printCells([pairHead(table.unit), ...pairLines(table, other)]);
   }
 }
 

@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { houseCells, houseHead, houseLines, houseParts, type Suite } from './house.ts';
 import { besideRef, type Beside, type SideMessage } from './beside.ts';
 import { describeMachine } from './lib/machine-info.ts';
 import type { Run } from './report.ts';
-import { Results } from './lib/results.ts';
-import { selectRows } from './lib/selection.ts';
+import { printCells, Results } from './lib/results.ts';
+import { leaveOutPeers, selectPart, selectRows } from './lib/selection.ts';
 import { nextSuite } from './lib/turns.ts';
-
-type Suite = (results: Results, rounds: number) => Promise<void>;
 
 /** Loaded when it runs: a build that is compared with this one need not have what the other suites are about. */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
@@ -16,6 +15,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   'ask-stream': async () => (await import('./suites/ask-stream.ts')).askStream,
   savina: async () => (await import('./suites/savina.ts')).savina,
   start: async () => (await import('./suites/start.ts')).start,
+  'one-of-many': async () => (await import('./suites/one-of-many.ts')).oneOfMany,
   spawn: async () => (await import('./suites/spawn.ts')).spawn,
   neighbour: async () => (await import('./suites/neighbour.ts')).neighbour,
   durable: async () => (await import('./suites/durable.ts')).durable,
@@ -32,9 +32,15 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   machine: async () => (await import('./suites/machines-against-plain.ts')).machine,
 };
 
+/** Before the name of a part of the house. */
+const HOUSE_PART = 'house:';
+
 const usage = `npm run bench -- [suite …] [--rounds n] [--rows pattern] [--beside git-ref] [--json file]
 suites: ${Object.keys(suites).join(', ')}; all of them when none is named
-       flood [--minutes n] and durable-peers, which are not among all of them`;
+       flood [--minutes n] and durable-peers, which are not among all of them
+       house, or parts of it: ${Object.keys(houseParts)
+         .map((part) => HOUSE_PART + part)
+         .join(', ')}`;
 
 // What a suite has started ends with this process, however that ends.
 for (const [signal, code] of [
@@ -64,13 +70,19 @@ async function main(): Promise<number> {
   const rounds = Number(values.rounds);
   const known: typeof suites = {
     ...suites,
+    ...Object.fromEntries(
+      Object.keys(houseParts).map((part) => [HOUSE_PART + part, () => Promise.resolve(housePart(part))]),
+    ),
     flood: async () => {
       const { flood } = await import('./suites/flood.ts');
       return (results) => flood(results, Number(values.minutes));
     },
     'durable-peers': async () => (await import('./suites/durable-peers.ts')).durablePeersSuite,
   };
-  const unknown = positionals.find((name) => known[name] === undefined);
+  const named = positionals.flatMap((name) =>
+    name === 'house' ? Object.keys(houseParts).map((part) => HOUSE_PART + part) : [name],
+  );
+  const unknown = named.find((name) => known[name] === undefined);
   if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
     console.error(
       unknown === undefined ? `--rounds ${values.rounds} is no number of rounds` : `no suite "${unknown}"`,
@@ -79,7 +91,9 @@ async function main(): Promise<number> {
     return 2;
   }
   if (values.rows !== undefined) selectRows(values.rows);
-  const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+  const chosen = named.length > 0 ? named : Object.keys(suites);
+  const isHouse = chosen.some((name) => name.startsWith(HOUSE_PART));
+  if (isHouse) leaveOutPeers();
   if (side !== undefined) return oneSide(chosen, known, rounds);
   const machine = describeMachine();
   console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node}`);
@@ -90,7 +104,9 @@ async function main(): Promise<number> {
     const rows = values.rows === undefined ? [] : ['--rows', values.rows];
     beside = await besideRef(values.beside, [...chosen, '--rounds', String(rounds), ...rows]);
   }
-  const { tables, gates, notes } = beside?.found.this ?? results;
+  const found = beside?.found.this ?? results;
+  const { tables, gates, notes } = found;
+  const house = isHouse ? houseLines(found, beside?.found.ref) : [];
   if (values.json !== undefined) {
     const packages = { ...machine.packages, ...results.packages };
     const run: Run = {
@@ -100,6 +116,7 @@ async function main(): Promise<number> {
       tables,
       gates,
       notes,
+      ...(house.length > 0 && { house }),
       ...(beside !== undefined && { beside: { ...beside.ref, ...beside.found.ref } }),
     };
     writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
@@ -116,6 +133,10 @@ async function main(): Promise<number> {
       `      ${text}: ${value.toFixed(2)}${there === undefined ? '' : ` (there ${there.value.toFixed(2)})`}`,
     );
   }
+  if (house.length > 0) {
+    console.log('');
+    printCells([[...houseHead], ...house.map(houseCells)]);
+  }
   return gates.every(({ passed }) => passed) ? 0 : 1;
 }
 
@@ -123,6 +144,27 @@ async function run(known: typeof suites, name: string, results: Results, rounds:
   nextSuite();
   const suite = await (known[name] as () => Promise<Suite>)();
   await suite(results, rounds);
+}
+
+/** Its suites are one after the other, each with its own rows. */
+function housePart(name: string): Suite {
+  return async (results, rounds) => {
+    const failed: unknown[] = [];
+    for (const { suite, rows } of houseParts[name] ?? []) {
+      nextSuite();
+      selectPart(rows);
+      try {
+        await (
+          await suite()
+        )(results, rounds);
+      } catch (error) {
+        // What a build lacks for one of them, it may have for the next.
+        failed.push(error);
+      }
+      selectPart();
+    }
+    if (failed.length > 0) throw failed[0];
+  };
 }
 
 /** One of two builds: what it finds goes to the process that compares them. A suite that it cannot run is left out. */

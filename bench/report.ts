@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineInfo } from './lib/machine-info.ts';
 import { pairHead, pairLines, type Found } from './beside.ts';
+import { houseCells, houseHead, type HouseLine } from './house.ts';
 import { figure, rowNamed, type Gate, type Note, type Table } from './lib/results.ts';
 import { median, ratio } from './lib/rounds.ts';
 
@@ -15,6 +16,8 @@ export interface Run {
   readonly tables: readonly Table[];
   readonly gates: readonly Gate[];
   readonly notes: readonly Note[];
+  /** The table that the house holds itself to, in a run of it. */
+  readonly house?: readonly HouseLine[];
   /** What the commit had by turns with the working tree, in a run with `--beside`. */
   readonly beside?: Found & { readonly commit: string; readonly subject: string };
 }
@@ -44,13 +47,17 @@ function figures(run: Run): string {
   const suites = run.suites.map((suite) => suiteText(run, suite));
   const { beside } = run;
   const there = beside === undefined ? [] : [`Beside ${beside.commit}, by turns: ${beside.subject}.\n`];
-  return [title, machineText(run), ...there, gatesText(run), ...suites].join('\n');
+  return [title, machineText(run), ...there, houseText(run), gatesText(run), ...suites].join('\n');
 }
 
 function machineText({ machine, rounds }: Run): string {
   const { cpu, cores, memoryGb, os, node, packages } = machine;
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   return `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}, ${rounds} rounds. ${versions.join(', ')}.\n`;
+}
+
+function houseText({ house = [] }: Run): string {
+  return house.length === 0 ? '' : written('The table', houseHead, house.map(houseCells));
 }
 
 function gatesText({ gates }: Run): string {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installLocked } from '../../scripts/install-locked.ts';
 import type { Task } from '../raw/thread.ts';
-import { isBeside } from './selection.ts';
+import { hasPeers } from './selection.ts';
 import type { Savina } from './savina-actors.ts';
 
 /** Not every peer always stops under load; nothing is measured then. */
@@ -34,7 +34,7 @@ export const peers = {
 
 export type PeerName = keyof typeof peers;
 /** None when two builds of Holdfast are compared. */
-export const peerNames = isBeside ? [] : (Object.keys(peers) as PeerName[]);
+export const peerNames = hasPeers() ? (Object.keys(peers) as PeerName[]) : [];
 
 /** Installs the peers from their lockfile, once: they are no dependencies of Holdfast. */
 export function installPeers(): void {

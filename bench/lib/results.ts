@@ -7,6 +7,7 @@ export type Unit =
   | 'chunks/s'
   | 'tasks/s'
   | 'instances/s'
+  | 'instances'
   | 'requests/s'
   | 'µs'
   | 'ms'
@@ -95,6 +96,17 @@ function printed(table: Table): void {
   const width = Math.max(...table.rows.map(({ name }) => name.length));
   for (const row of table.rows) {
     console.log(`  ${row.name.padEnd(width)} ${cells(table, row).join('   ')}`);
+  }
+}
+
+/** In columns: the first is text, the others are figures. */
+export function printCells(lines: readonly (readonly string[])[]): void {
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  for (const line of lines) {
+    const cells = line.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths?.[i] ?? 0) : cell.padStart(widths?.[i] ?? 0),
+    );
+    console.log(`  ${cells.join('  ')}`);
   }
 }
 

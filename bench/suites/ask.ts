@@ -14,45 +14,45 @@ const allKinds = Object.keys(kinds) as Kind[];
 
 /** Asks with 1, 32 and 1024 in flight on one thread, and with 1024 on two. */
 export async function ask(results: Results, rounds: number): Promise<void> {
-  for (const threads of [1, 2]) {
-    const fleet = await startFleet(threads);
-    const raw = rawPool(threads);
-    const rawActors = rawPool(threads, 'transition');
-    const comlink = comlinkPool(threads);
-    const peers = await startPeers(threads);
-    const local = localActors('transition', ACTORS);
-    const asks: Record<string, Ask> = {
-      [RAW]: raw.ask,
-      ...Object.fromEntries(allKinds.map((kind) => [`holdfast ask, ${kindNames[kind]}`, fleet.ask(kind)])),
-      'raw postMessage, the same fromTransition': rawActors.ask,
-      'comlink call': comlink.ask,
-      ...Object.fromEntries(peerNames.map((name) => [name, taskOf(peers.pools[name])])),
-      'no thread, XState, fromTransition': async (to, event) => {
-        const actor = local[to] as AnyActor;
-        actor.send(event);
-        return (actor.getSnapshot() as { context: { last: number } }).context.last;
-      },
-    };
-    if (threads === 1) await alone(results, rounds, asks);
-    for (const inFlight of threads === 1 ? [32, 1024] : [1024]) {
-      const rows = await measure(
-        Object.fromEntries(
-          Object.entries(asks).map(([name, ask]) => [name, () => asking(ask, { inFlight })]),
-        ),
-        rounds,
-      );
-      results.table({
-        suite: 'ask',
-        title: `ask, ${inFlight} in flight, ${threads === 1 ? 'one thread' : 'two threads'}: up to 100,000 or 0.4 s a run, median of ${rounds}`,
-        unit: 'asks/s',
-        base: RAW,
-        rows,
-        alsoUnit: 'µs',
-      });
-      if (inFlight === 1024) gates(results, rows, threads);
-    }
-    await Promise.all([fleet, raw, rawActors, comlink, peers].map((all) => all.stop()));
+  for (const threads of [1, 2]) await askOn(threads, results, rounds);
+}
+
+export async function askOn(threads: number, results: Results, rounds: number): Promise<void> {
+  const fleet = await startFleet(threads);
+  const raw = rawPool(threads);
+  const rawActors = rawPool(threads, 'transition');
+  const comlink = comlinkPool(threads);
+  const peers = await startPeers(threads);
+  const local = localActors('transition', ACTORS);
+  const asks: Record<string, Ask> = {
+    [RAW]: raw.ask,
+    ...Object.fromEntries(allKinds.map((kind) => [`holdfast ask, ${kindNames[kind]}`, fleet.ask(kind)])),
+    'raw postMessage, the same fromTransition': rawActors.ask,
+    'comlink call': comlink.ask,
+    ...Object.fromEntries(peerNames.map((name) => [name, taskOf(peers.pools[name])])),
+    'no thread, XState, fromTransition': async (to, event) => {
+      const actor = local[to] as AnyActor;
+      actor.send(event);
+      return (actor.getSnapshot() as { context: { last: number } }).context.last;
+    },
+  };
+  if (threads === 1) await alone(results, rounds, asks);
+  for (const inFlight of threads === 1 ? [32, 1024] : [1024]) {
+    const rows = await measure(
+      Object.fromEntries(Object.entries(asks).map(([name, ask]) => [name, () => asking(ask, { inFlight })])),
+      rounds,
+    );
+    results.table({
+      suite: 'ask',
+      title: `ask, ${inFlight} in flight, ${threads === 1 ? 'one thread' : 'two threads'}: up to 100,000 or 0.4 s a run, median of ${rounds}`,
+      unit: 'asks/s',
+      base: RAW,
+      rows,
+      alsoUnit: 'µs',
+    });
+    if (inFlight === 1024) gates(results, rows, threads);
   }
+  await Promise.all([fleet, raw, rawActors, comlink, peers].map((all) => all.stop()));
 }
 
 function gates(results: Results, rows: readonly Row[], threads: number): void {

@@ -8,7 +8,7 @@ import type { SecretProvider } from '../../providers/provider.ts';
 import { installPeers } from '../lib/peers.ts';
 import type { Results } from '../lib/results.ts';
 import { measure, stopwatch, type Variant } from '../lib/rounds.ts';
-import { isBeside } from '../lib/selection.ts';
+import { hasPeers } from '../lib/selection.ts';
 
 const SECRETS = 200;
 /** What the service takes in one call. */
@@ -85,7 +85,7 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
       { BatchGetSecretValue: SECRETS / BATCH },
     ],
     'holdfast, createRuntime, one by one': [() => holdfast(withoutBatches), { GetSecretValue: SECRETS }],
-    ...(!isBeside && { 'Powertools, one get each': [peer, { GetSecretValue: SECRETS }] as const }),
+    ...(hasPeers() && { 'Powertools, one get each': [peer, { GetSecretValue: SECRETS }] as const }),
   };
   const rows = await measure(
     Object.fromEntries(Object.entries(variants).map(([name, of]) => [name, timed(...of)])),

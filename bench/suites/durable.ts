@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRuntime, sqliteStore, type AgentRef } from 'holdfast';
+import { createRuntime, sqliteStore, type AgentRef, type Runtime } from 'holdfast';
 import { compared, spawned } from '../lib/compared.ts';
 import { rowNamed, type Results } from '../lib/results.ts';
 import { betweenDurable } from './durable-between.ts';
@@ -19,6 +19,37 @@ const ALONE = 500;
 /** The same accounts with a store under every turn and without one, in one process by turns. */
 export async function durable(results: Results, rounds: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
+  try {
+    await withAccounts(folder, async (kept, fresh) => {
+      const few = await pairs(results, rounds, kept, fresh);
+      await alone(results, rounds, few, folder);
+      await ofSize(results, rounds, kept, fresh);
+    });
+    await betweenDurable(results, rounds, join(folder, 'between.db'));
+    await besideBig(results, rounds, join(folder, 'beside.db'));
+    await passive(results, rounds, folder);
+    await timers(results, rounds, folder);
+    await opening(results, rounds, join(folder, 'million.db'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Turns alone. */
+export async function besideFresh(results: Results, rounds: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
+  try {
+    await withAccounts(folder, async (kept, fresh) => void (await pairs(results, rounds, kept, fresh)));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** A runtime with a store, and one without. */
+async function withAccounts(
+  folder: string,
+  run: (kept: Runtime, fresh: Runtime) => Promise<void>,
+): Promise<void> {
   const pool = { type: 'thread-bound', threadId: 'accounts', maxThreads: 1 } as const;
   const agents = {
     account: { ...pool, module: new URL('../agents/account.ts', import.meta.url) },
@@ -30,36 +61,36 @@ export async function durable(results: Results, rounds: number): Promise<void> {
   );
   const fresh = await createRuntime({ agents }, { logger: silent });
   try {
-    const [few, fewFresh] = [await spawned(kept, 'account', 64), await spawned(fresh, 'account', 64)];
-    const [many, manyFresh] = [await spawned(kept, 'account', 1024), await spawned(fresh, 'account', 1024)];
-    const pairs = {
-      'deliver, 1024 in flight, 64 instances': [few, fewFresh, 'deliver', 1024, 40_000, 0.55],
-      'deliver, 1024 in flight, 1024 instances': [many, manyFresh, 'deliver', 1024, 40_000, 0.45],
-      'asks, 64 in flight': [few, fewFresh, 'ask', 64, 20_000, 0.45],
-      'asks, 16 in flight': [few, fewFresh, 'ask', 16, 8_000, 0.25],
-      'asks that only read, 64 in flight': [few, fewFresh, 'read', 64, 20_000, 0.9],
-    } as const;
-    for (const [what, [durables, plain, call, inFlight, n, atLeast]] of Object.entries(pairs)) {
-      await compared(results, rounds, [durables, plain, call, inFlight, n], {
-        what,
-        title: `${what}, median of ${rounds}`,
-        atLeast,
-      });
-    }
-    await alone(results, rounds, few, folder);
-    await ofSize(results, rounds, kept, fresh);
+    await run(kept, fresh);
   } finally {
     await Promise.all([kept.stop(), fresh.stop()]);
   }
-  try {
-    await betweenDurable(results, rounds, join(folder, 'between.db'));
-    await besideBig(results, rounds, join(folder, 'beside.db'));
-    await passive(results, rounds, folder);
-    await timers(results, rounds, folder);
-    await opening(results, rounds, join(folder, 'million.db'));
-  } finally {
-    await rm(folder, { recursive: true });
+}
+
+/** The durable ones of a few are given back. */
+async function pairs(
+  results: Results,
+  rounds: number,
+  kept: Runtime,
+  fresh: Runtime,
+): Promise<readonly AgentRef[]> {
+  const [few, fewFresh] = [await spawned(kept, 'account', 64), await spawned(fresh, 'account', 64)];
+  const [many, manyFresh] = [await spawned(kept, 'account', 1024), await spawned(fresh, 'account', 1024)];
+  const all = {
+    'deliver, 1024 in flight, 64 instances': [few, fewFresh, 'deliver', 1024, 40_000, 0.55],
+    'deliver, 1024 in flight, 1024 instances': [many, manyFresh, 'deliver', 1024, 40_000, 0.45],
+    'asks, 64 in flight': [few, fewFresh, 'ask', 64, 20_000, 0.45],
+    'asks, 16 in flight': [few, fewFresh, 'ask', 16, 8_000, 0.25],
+    'asks that only read, 64 in flight': [few, fewFresh, 'read', 64, 20_000, 0.9],
+  } as const;
+  for (const [what, [durables, plain, call, inFlight, n, atLeast]] of Object.entries(all)) {
+    await compared(results, rounds, [durables, plain, call, inFlight, n], {
+      what,
+      title: `${what}, median of ${rounds}`,
+      atLeast,
+    });
   }
+  return few;
 }
 
 /** One ask at a time, beside the least that a disk takes for it. */

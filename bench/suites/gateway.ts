@@ -53,6 +53,15 @@ const OURS = 'holdfast gateway';
 
 /** A restart of the gateway in a fleet under load, and the same agents as processes and in one loop. */
 export async function gateway(results: Results, rounds: number): Promise<void> {
+  await besideProcesses(results, rounds);
+  const { failed, restarts } = await restarted();
+  results.gate('gateway', `failed requests of ${AMOUNT_RESTART} during ${restarts} restarts`, failed, {
+    atMost: 0,
+  });
+}
+
+/** The fleet as threads of a gateway, as processes and in one loop. */
+export async function besideProcesses(results: Results, rounds: number): Promise<void> {
   installPeers();
   build();
   const runs = Object.entries(rows).map(([name, start]) => [
@@ -125,10 +134,6 @@ export async function gateway(results: Results, rounds: number): Promise<void> {
     ratio(rowNamed(busy, OURS), rowNamed(busy, 'one event loop')),
     { atMost: 0.99 },
   );
-  const { failed, restarts } = await restarted();
-  results.gate(suite, `failed requests of ${AMOUNT_RESTART} during ${restarts} restarts`, failed, {
-    atMost: 0,
-  });
 }
 
 /** Of a round of a row. */
@@ -278,7 +283,7 @@ async function startPeer(name: string): Promise<Served> {
   return { ...served, startMs: performance.now() - started };
 }
 
-async function startGateway(): Promise<Served> {
+export async function startGateway(): Promise<Served> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-bench-'));
   const token = newToken();
   const module = fileURLToPath(new URL('../gateway/agent.mjs', import.meta.url));

@@ -20,8 +20,7 @@ const BUSY = 'beside a busy process for each core';
 
 /** What a pool that never comes back does to another, and what the same agents do to each other without threads. */
 export async function neighbour(results: Results, rounds: number): Promise<void> {
-  const all = await byTurns({ [QUIET]: inThreads, [BUSY]: () => besideWork(inThreads) }, rounds);
-  for (const [machine, threads] of Object.entries(all)) inBoth(results, rounds, machine, threads);
+  await twoPools(results, rounds);
   const alone = await inOneLoop();
   results.table({
     suite: 'neighbour',
@@ -36,6 +35,12 @@ export async function neighbour(results: Results, rounds: number): Promise<void>
       ? `  nobody who waits ${PATIENCE_MS} ms gets an answer; in while (true) nobody ever would`
       : `  an answer came within ${PATIENCE_MS} ms`,
   );
+}
+
+/** Alone on the machine, and beside other work. */
+export async function twoPools(results: Results, rounds: number): Promise<void> {
+  const all = await byTurns({ [QUIET]: inThreads, [BUSY]: () => besideWork(inThreads) }, rounds);
+  for (const [machine, threads] of Object.entries(all)) inBoth(results, rounds, machine, threads);
 }
 
 type Halves = Record<'before' | 'during', Sample>;

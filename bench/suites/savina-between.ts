@@ -4,7 +4,7 @@ import { rawSavina } from '../raw/savina.ts';
 import type { Results } from '../lib/results.ts';
 import type { Savina } from '../lib/savina-actors.ts';
 import { measure, stopwatch, type Variant } from '../lib/rounds.ts';
-import { isBeside } from '../lib/selection.ts';
+import { hasPeers } from '../lib/selection.ts';
 
 const RAW = 'raw postMessage, a port between each two';
 const ROUND_TRIPS = 2000;
@@ -70,7 +70,7 @@ export async function savinaBetweenThreads(results: Results, rounds: number): Pr
   const all: Readonly<Record<string, Savina>> = {
     [RAW]: await rawSavina(ACTORS),
     holdfast: await holdfastSavina(),
-    ...(!isBeside && { comedy: await startComedySavina() }),
+    ...(hasPeers() && { comedy: await startComedySavina() }),
   };
   for (const { title, unit, count, canPlay, play } of games) {
     const players = Object.entries(all).filter(([, one]) => canPlay(one));

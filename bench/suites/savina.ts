@@ -7,7 +7,7 @@ import { RawThread } from '../raw/thread.ts';
 import type { Results } from '../lib/results.ts';
 import { savinaBetweenThreads } from './savina-between.ts';
 import { measure, stopwatch, type Sample, type Variant } from '../lib/rounds.ts';
-import { isBeside } from '../lib/selection.ts';
+import { hasPeers } from '../lib/selection.ts';
 
 /** Round trips of one run; fewer when the time is up. */
 const ROUND_TRIPS = 5000;
@@ -34,7 +34,7 @@ async function pingPong(results: Results, rounds: number): Promise<void> {
     await runtime.spawn('pong', { id: 'b' }),
   ];
   const raws = [new RawThread(), new RawThread()];
-  const comedies = isBeside ? [] : [await startPeer('comedy', 1), await startPeer('comedy', 1)];
+  const comedies = hasPeers() ? [await startPeer('comedy', 1), await startPeer('comedy', 1)] : [];
   const asks: Record<string, Ask> = {
     'raw postMessage': (to, event) => (raws[to] as RawThread).ask(to, event),
     holdfast: (to, event) => (refs[to] as AgentRef).ask(event),
@@ -71,7 +71,7 @@ async function volleys(ask: Ask): Promise<Sample> {
 async function counting(results: Results, rounds: number): Promise<void> {
   const fleet = await startFleet(1);
   const raw = new RawThread();
-  const comedy = isBeside ? undefined : await startPeer('comedy', 1);
+  const comedy = hasPeers() ? await startPeer('comedy', 1) : undefined;
   // A mailbox of Holdfast is bounded: the producer waits for every 256th, three of which are under way at most.
   const window = 3 * 256;
   const variants: Record<string, Variant> = {

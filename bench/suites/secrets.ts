@@ -20,12 +20,12 @@ const data = JSON.stringify({ order: 'buy', symbol: 'BTC', quantity: 1, price: 6
 
 /** What it costs an agent to have the host use a secret, and what it costs to bring secrets in. */
 export async function secrets(results: Results, rounds: number): Promise<void> {
-  await calls(results, rounds);
+  await uses(results, rounds);
   await coldSecrets(results, rounds);
 }
 
 /** Calls of a capability whose secret is in the cache, beside asks, which go the other way. */
-async function calls(results: Results, rounds: number): Promise<void> {
+export async function uses(results: Results, rounds: number): Promise<void> {
   const provider = createMemoryProvider();
   const keys = { sign: 'a key that stays in the host', own: 'a key that is in the thread' };
   provider.set('key', keys.sign);

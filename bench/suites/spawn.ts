@@ -32,13 +32,12 @@ const BURSTS = [6, 5000] as const;
 
 /** How fast instances come, what they weigh, and what it costs others that there are many. */
 export async function spawn(results: Results, rounds: number): Promise<void> {
-  await rates(results, rounds);
-  await amongMany(results, rounds);
-  build();
+  await spawnRates(results, rounds);
+  await eventsAmongMany(results, rounds);
   await weights(results, rounds);
 }
 
-async function rates(results: Results, rounds: number): Promise<void> {
+export async function spawnRates(results: Results, rounds: number): Promise<void> {
   const raw = new Worker(new URL('../raw/spawn-worker.ts', import.meta.url));
   await once(raw, 'message');
   const [one, two] = [await warm(1), await warm(2)];
@@ -70,9 +69,15 @@ async function rates(results: Results, rounds: number): Promise<void> {
 
 /** A runtime whose threads run, each with an instance. */
 async function warm(threads: number): Promise<Runtime> {
-  const runtime = await createRuntime({
-    agents: { counter: { type: 'thread-bound', threadId: 'counters', maxThreads: threads, module: COUNTER } },
-  });
+  const runtime = await createRuntime(
+    {
+      agents: {
+        counter: { type: 'thread-bound', threadId: 'counters', maxThreads: threads, module: COUNTER },
+      },
+    },
+    // A build whose stop loses some has a line for each.
+    { logger: { debug() {}, info() {}, warn() {}, error() {} } },
+  );
   const first: AgentRef[] = [];
   for (let i = 0; i < threads; i++) first.push(await runtime.spawn('counter', { id: `first-${i}` }));
   const used = new Set(first.map(({ thread }) => thread)).size;
@@ -123,7 +128,7 @@ async function eachOf(count: number, atATime: number, run: (i: number) => Promis
 }
 
 /** Events to a thousand instances, all that there are or a few of many. */
-async function amongMany(results: Results, rounds: number): Promise<void> {
+export async function eventsAmongMany(results: Results, rounds: number): Promise<void> {
   const runtimes = [await warm(1), await warm(1)] as const;
   const senders = await Promise.all([sender(runtimes[0], FEW), sender(runtimes[1], MANY)]);
   const [few, many] = [FEW, MANY].map((alive) => `${alive} alive`) as [string, string];
@@ -154,7 +159,9 @@ async function sender(runtime: Runtime, alive: number): Promise<Sender> {
 /** What one of the processes prints, in bytes. */
 type Weights = Readonly<Record<'resident' | 'host' | 'thread', number>>;
 
-async function weights(results: Results, rounds: number): Promise<void> {
+/** What an idle instance weighs, and what is kept of those that are gone. */
+export async function weights(results: Results, rounds: number): Promise<void> {
+  build();
   const processes = {
     actors: () => alone('instances', ['actors', ...IDLE]) as Promise<Weights>,
     idle: () => alone('instances', ['idle', ...IDLE]) as Promise<Weights>,

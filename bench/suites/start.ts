@@ -12,12 +12,17 @@ const BARE = 'bare workers';
 /** How fast a program and its threads come up, and what they weigh. */
 export async function start(results: Results, rounds: number): Promise<void> {
   if (peerNames.length > 0) installPeers();
+  await programs(results, rounds);
+  for (const threads of [1, 8]) await threadStarts(results, rounds, threads);
+}
+
+/** The import, and a program with one thread and with eight. */
+export async function programs(results: Results, rounds: number): Promise<void> {
   build();
   const cache = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   await imports(results, rounds, cache);
   for (const threads of [1, 8]) await fromNothing(results, rounds, threads, cache);
   rmSync(cache, { recursive: true });
-  for (const threads of [1, 8]) await threadStarts(results, rounds, threads);
 }
 
 /** What `alone/from-nothing.mjs` prints. */
@@ -29,7 +34,7 @@ interface FromNothing {
   readonly ms: number;
 }
 
-const programs = {
+const rows = {
   [BARE]: 'bare',
   'bare workers importing xstate and comlink': 'importing',
   'holdfast, as published': 'holdfast',
@@ -72,7 +77,7 @@ async function imports(results: Results, rounds: number, cache: string): Promise
 
 /** The start of Node itself and the import are in it. */
 async function fromNothing(results: Results, rounds: number, threads: number, cache: string): Promise<void> {
-  const all = await byTurns(fromNothingEach(programs, threads, cache), rounds);
+  const all = await byTurns(fromNothingEach(rows, threads, cache), rounds);
   results.table({
     suite: 'start',
     title: `processor time from nothing, import included, to a reply of ${each(threads)}, a process each, median of ${rounds}`,
@@ -115,7 +120,7 @@ async function threadStarts(results: Results, rounds: number, threads: number): 
   ]);
   const seen: Record<string, Started[]> = await byTurns(Object.fromEntries(runs), rounds);
   const table = { suite: 'start', base: BARE } as const;
-  const rows = (of: (one: Started) => number): Row[] =>
+  const rowsOf = (of: (one: Started) => number): Row[] =>
     Object.entries(seen).map(([name, all]) =>
       rowOf(
         name,
@@ -126,13 +131,13 @@ async function threadStarts(results: Results, rounds: number, threads: number): 
     ...table,
     title: `from the import to a reply of ${each(threads)}, a process each, median of ${rounds}`,
     unit: 'ms',
-    rows: rows(({ ms }) => ms),
+    rows: rowsOf(({ ms }) => ms),
   });
   if (threads === 1) return;
   results.table({
     ...table,
     title: `resident memory that one of ${threads} idle threads adds, a process each, median of ${rounds}`,
     unit: 'MB',
-    rows: rows(({ rss }) => rss / 2 ** 20),
+    rows: rowsOf(({ rss }) => rss / 2 ** 20),
   });
 }
