@@ -106,7 +106,7 @@ const [on1, on2] = ['holdfast, 64 at a time, 1 thread', 'holdfast, 64 at a time,
 const [raw1, raw64] = ['raw worker, one in flight', 'raw worker, 64 in flight'] as const;
 const weight = titled('memory of an idle instance');
 const port = 'raw postMessage, a port between each two';
-const between = (game: string): Line['of'] => rate(titled(`${game}`), 'holdfast', port);
+const between = (game: string): Line['of'] => rate(titled(game), 'holdfast', port);
 const [rawAsk, ask] = ['raw postMessage per ask', 'holdfast ask, fromTransition'] as const;
 const use = 'a capability that does nothing';
 const kind = (name: string): Line['of'] =>

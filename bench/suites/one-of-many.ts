@@ -50,7 +50,8 @@ export async function oneOfMany(results: Results, rounds: number): Promise<void>
 }
 
 async function probes(): Promise<Sample> {
-  const { url, headers, stop } = await startGateway();
+  const served = await startGateway();
+  const { url, headers } = served;
   try {
     let next = 0;
     const lane = async (): Promise<void> => {
@@ -74,6 +75,6 @@ async function probes(): Promise<Sample> {
     }
     return { value: median(took) };
   } finally {
-    await stop();
+    await served.stop();
   }
 }
