@@ -61,7 +61,16 @@ export class PlacedNode implements JoinedNode {
   async open(local: LocalNode, openStore: () => Promise<void>): Promise<void> {
     this.#local = local;
     await openStore();
-    await this.#options.placement.start({
+    // Others see that this node is there before it has partitions, and what they ask waits until it has.
+    const start = Promise.withResolvers<void>();
+    start.promise.catch(() => {});
+    await this.#listen(start.promise);
+    const starting = this.#options.placement.start({
+      reach: async (node) => this.#linkAt(node).ping(REACH_MS),
+      gone: (node) => {
+        this.#links.get(node)?.abandon();
+        this.#links.delete(node);
+      },
       take: async (partitions) => {
         await this.#store.take(partitions);
         for (const partition of partitions) this.#held.add(partition);
@@ -73,7 +82,8 @@ export class PlacedNode implements JoinedNode {
         local.system.lost((address) => gone.has(partitionOf(address)));
       },
     });
-    await this.#listen();
+    start.resolve(starting);
+    await starting;
     for (const { node } of this.#options.placement.nodes()) this.#linkTo(node)?.stay();
   }
 
@@ -114,7 +124,7 @@ export class PlacedNode implements JoinedNode {
     return found as FoundInstance | undefined;
   }
 
-  async #listen(): Promise<void> {
+  async #listen(started: Promise<void>): Promise<void> {
     const { placement, tls } = this.#options;
     const at = placement.nodes().find(({ node }) => node === placement.self) as ClusterNode;
     const { system, spawn, getOrSpawn } = this.#local;
@@ -134,9 +144,11 @@ export class PlacedNode implements JoinedNode {
       tls,
       clock: this.#clock,
       answer: (call, wait) =>
-        answers.answer(call, wait).catch((error: unknown) => {
-          throw asOfNode(error, call, at.node);
-        }),
+        started
+          .then(() => answers.answer(call, wait))
+          .catch((error: unknown) => {
+            throw asOfNode(error, call, at.node);
+          }),
       nudged: (address) => answers.nudged(address),
       warn: (fields, message) => system.warn(fields, message),
     });
@@ -176,14 +188,19 @@ export class PlacedNode implements JoinedNode {
   }
 
   #linkTo(number: number | undefined): NodeLink | undefined {
-    const { placement, tls, silentMs } = this.#options;
+    const { placement } = this.#options;
     const node = number === placement.self ? undefined : placement.nodes().find((one) => one.node === number);
-    if (node === undefined) return undefined;
-    let link = this.#links.get(node.node);
-    if (link === undefined) {
-      link = new NodeLink({ node, hello: this.#hello, tls, clock: this.#clock, silentMs });
-      this.#links.set(node.node, link);
-    }
+    return node && this.#linkAt(node);
+  }
+
+  #linkAt(node: ClusterNode): NodeLink {
+    const before = this.#links.get(node.node);
+    if (before?.isTo(node) === true) return before;
+    // Another node may get the number of one that has ended.
+    before?.abandon();
+    const { tls, silentMs } = this.#options;
+    const link = new NodeLink({ node, hello: this.#hello, tls, clock: this.#clock, silentMs });
+    this.#links.set(node.node, link);
     return link;
   }
 
@@ -224,6 +241,8 @@ export class PlacedNode implements JoinedNode {
   }
 }
 
+/** Milliseconds in which a node that is there says so. */
+const REACH_MS = 1000;
 /** Milliseconds for the start of an instance on another node, its thread included. */
 const SPAWN_MS = 30_000;
 /** Milliseconds for a look into the memory of another node, and into the store. */

@@ -1,6 +1,6 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { tooLate } from '../dead-letters/refusal.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
@@ -56,6 +56,8 @@ export class NodeLink {
   readonly #calls = new Map<number, Pending>();
   /** What is said as soon as there is a connection. */
   readonly #nudges = new Set<string>();
+  /** Who waits for the answer to a ping, by its number. */
+  readonly #pings = new Map<number, () => void>();
   #next = 1;
   #lines: Lines | undefined;
   #isOpen = false;
@@ -127,6 +129,19 @@ export class NodeLink {
     }
   }
 
+  /** Resolves when the node answers; rejects when it has not within `timeoutMs`. */
+  async ping(timeoutMs: number): Promise<void> {
+    const { clock, node } = this.#options;
+    const q = this.#next++;
+    const answered = new Promise<void>((resolve) => {
+      this.#pings.set(q, resolve);
+    });
+    if (this.#isOpen) this.#lines?.send({ ping: q });
+    else if (this.#closed === undefined) this.#connect();
+    const late = (): Error => new Error(`node ${node.node} does not answer (${this.#why})`);
+    await within(clock, timeoutMs, answered, late).finally(() => this.#pings.delete(q));
+  }
+
   /** Connects now, and again whenever the connection ends, whether there is something to say or not. */
   stay(): void {
     this.#stays = true;
@@ -142,11 +157,30 @@ export class NodeLink {
     return this.#stays || this.#calls.size + this.#nudges.size > 0;
   }
 
+  /** Says nothing more. What waits ends with the error. */
   close(error: HoldfastError): void {
     this.#closed = error;
     this.#options.clock.clearTimeout(this.#retry);
     for (const pending of this.#calls.values()) pending.reject(error);
     this.#lines?.end();
+  }
+
+  /** The node is there no more: what waits ends as when it cannot be reached. */
+  abandon(): void {
+    this.#why = 'it is not there any more';
+    for (const pending of this.#calls.values()) pending.reject(this.#unreachable(pending));
+    this.close(
+      new HoldfastError(
+        'NODE_UNREACHABLE',
+        `node ${this.#options.node.node} is not there any more; try again`,
+      ),
+    );
+  }
+
+  /** Whether that is the node at the other end. */
+  isTo({ host, port }: ClusterNode): boolean {
+    const { node } = this.#options;
+    return node.host === host && node.port === port;
   }
 
   #send(q: number, pending: Pending): void {
@@ -194,7 +228,7 @@ export class NodeLink {
     const tick = (): void => {
       this.#silent += 1;
       if (this.#silent > 4) return void socket.destroy(new Error(`it has said nothing for ${silentMs} ms`));
-      if (this.#isOpen) lines.send({ ping: 1 });
+      if (this.#isOpen) lines.send({ ping: 0 });
       this.#watch = clock.setTimeout(tick, silentMs / 4);
       clock.unref?.(this.#watch);
     };
@@ -209,12 +243,14 @@ export class NodeLink {
       this.#retryMs = RETRY_MS;
       for (const address of this.#nudges) this.nudge(address);
       this.#nudges.clear();
+      for (const q of this.#pings.keys()) this.#lines?.send({ ping: q });
       for (const [q, pending] of this.#calls) this.#send(q, pending);
     } else if (isAnswer(message)) {
       const pending = this.#calls.get(message.a);
       if ('error' in message) pending?.reject(decodeError(unpack(message.error) as WireError));
       else pending?.resolve(message.value === undefined ? undefined : unpack(message.value));
-    } else if (!isPing(message)) throw new Error('it says what no node says');
+    } else if (isPing(message)) this.#pings.get(message.ping)?.();
+    else throw new Error('it says what no node says');
   }
 
   #greeted(message: unknown): void {

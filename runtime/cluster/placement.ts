@@ -12,11 +12,15 @@ export interface PlacementListener {
   take(partitions: readonly number[]): Promise<void>;
   /** This node has those partitions no more: it ends what is in them, untold. */
   lost(partitions: readonly number[]): void;
+  /** Asks another node whether it is there; rejects when it has not said so within a second. */
+  reach(node: ClusterNode): Promise<void>;
+  /** The node with that number is there no more. */
+  gone(node: number): void;
 }
 
 /**
  * Says which node has which partition. All that stands between this package and an engine is `take` and `lost`, which the
- * engine calls, and `route` and `nodes`, which it answers. Nothing rests on what it says but where events are sent first: what is
+ * engine calls, and `route` and `nodes`, which it answers; by `reach` it may find out which nodes are alive, and by `gone` it says which are not. Nothing rests on what it says but where events are sent first: what is
  * committed is fenced by the epochs of the store.
  */
 export interface Placement {

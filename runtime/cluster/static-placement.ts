@@ -1,6 +1,7 @@
 import { optionInvalid } from '../base/call-check.ts';
 import { PARTITIONS } from '../base/partition.ts';
 import { MOST_NODES } from '../store/partitioned-store.ts';
+import { nodeAddress } from './node-address.ts';
 import type { ClusterNode, Placement, PlacementListener } from './placement.ts';
 
 export interface StaticPlacementOptions {
@@ -18,7 +19,7 @@ export interface StaticPlacementOptions {
  */
 export function staticPlacement({ nodes, index }: StaticPlacementOptions): Placement {
   const problems = new Map<string, string>();
-  const parsed = nodes.map((text, node) => parse(text, node));
+  const parsed = nodes.map(nodeAddress);
   if (nodes.length === 0 || nodes.length > MOST_NODES)
     problems.set('nodes', `nodes has to have 1 to ${MOST_NODES} nodes, not ${nodes.length}`);
   for (const [i, one] of parsed.entries())
@@ -32,7 +33,10 @@ export function staticPlacement({ nodes, index }: StaticPlacementOptions): Place
       `index has to be the place of this node in the list, from 0 to ${nodes.length - 1}`,
     );
   if (problems.size > 0) throw optionInvalid('staticPlacement()', problems);
-  return new StaticPlacement(parsed as ClusterNode[], index);
+  return new StaticPlacement(
+    parsed.map((at, node) => Object.assign({ node }, at) as ClusterNode),
+    index,
+  );
 }
 
 class StaticPlacement implements Placement {
@@ -58,11 +62,4 @@ class StaticPlacement implements Placement {
   }
 
   async stop(): Promise<void> {}
-}
-
-function parse(text: unknown, node: number): ClusterNode | undefined {
-  const found =
-    typeof text === 'string' ? /^(?:\[([0-9a-f:.]+)\]|([^[\]:/\s]+)):(\d{1,5})$/i.exec(text) : null;
-  const [host, port] = [found?.[1] ?? found?.[2], Number(found?.[3])];
-  return host === undefined || port < 1 || port > 65_535 ? undefined : { node, host, port };
 }

@@ -112,7 +112,7 @@ export async function takePartitions(
 }
 
 /** Runs one transaction after the other, of all that open a store of this database. */
-async function underLock<T>(query: Query, work: () => Promise<T>): Promise<T> {
+export async function underLock<T>(query: Query, work: () => Promise<T>): Promise<T> {
   // Whoever has waited for the lock is to see what was made under it.
   await query('begin isolation level read committed', []);
   try {
