@@ -14,6 +14,7 @@ import type { ClusterNode, Placement, PlacementListener } from '../placement.ts'
 import { aliveNodes } from './alive-nodes.ts';
 import { HeldPartitions } from './held-partitions.ts';
 import { NodeTable, type NodeTableView } from './node-table.ts';
+import type * as Engine from './sharding.ts';
 import type { OpenedSharding, ShardingOptions } from './sharding.ts';
 
 export interface EffectPlacementOptions {
@@ -93,7 +94,13 @@ export async function effectPlacement(
   try {
     const self = await table.join();
     return new EffectPlacement({
-      ...{ at, self, table, line, logger, lockMs, silentMs },
+      at,
+      self,
+      table,
+      line,
+      logger,
+      lockMs,
+      silentMs,
       async open(calls) {
         const connection = await connect();
         await engine.migrateSharding({ connection, schema, log: logger });
@@ -337,7 +344,7 @@ class EffectPlacement implements Placement {
 }
 
 /** Effect is loaded when a cluster has chosen it, and not before: its packages are optional peers. */
-async function loadSharding(): Promise<typeof import('./sharding.ts')> {
+async function loadSharding(): Promise<typeof Engine> {
   try {
     return await import('./sharding.ts');
   } catch (error) {
