@@ -178,22 +178,19 @@ export class Inbox {
       readonly event: unknown;
       readonly mark: KeptRow;
       readonly trace?: Trace | undefined;
+      readonly tag: Tag;
     }[] = [];
     for (const mark of rows) {
       const event = this.#decoded(mark);
       const { row, sent } = mark;
       const trace = row.from === undefined ? undefined : this.#traceOf(row, sent?.headers);
       if (event === undefined) continue;
+      const { tag = 0 } = mark.id ?? {};
       if (mark.isPoison) this.unhandled.killed(mark, event);
-      else envelopes.push({ event, mark, trace });
+      else envelopes.push({ event, mark, trace, tag: tag < 0 ? tag : 0 });
     }
     if (first) this.mailbox.prepend(envelopes);
-    else {
-      for (const { event, mark, trace } of envelopes) {
-        const { tag = 0 } = mark.id ?? {};
-        this.mailbox.put(event, mark, trace, tag < 0 ? tag : 0);
-      }
-    }
+    else for (const { event, mark, trace, tag } of envelopes) this.mailbox.put(event, mark, trace, tag);
     this.#options.ready();
   }
 
@@ -320,7 +317,7 @@ export class Inbox {
   takeQueued(): AnyEventObject[] {
     const waiting: AnyEventObject[] = [];
     this.mailbox.discardQueued((event, tag, mark) => {
-      if (this.#staysInStore(mark)) return;
+      if (this.#staysInStore(tag, mark)) return;
       if (tag === 0) waiting.push(event as AnyEventObject);
       else this.unhandled.refuse(event, tag, 'stopped');
     });
@@ -328,9 +325,11 @@ export class Inbox {
   }
 
   /** Leaves to the store what it keeps of an event that leaves the mailbox; returns whether that is the event itself. */
-  #staysInStore(mark: Mark | undefined): boolean {
+  #staysInStore(tag: Tag, mark: Mark | undefined): boolean {
     if (mark === undefined) return false;
-    this.#options.ledger?.left(mark as KeptRow);
+    const { address, ledger, waiting } = this.#options;
+    ledger?.left(mark as KeptRow);
+    if (mark.n > 0 && tag !== 0) waiting.reject(tag, refusal(address, 'stopped'));
     return mark.n > 0;
   }
 
@@ -338,7 +337,7 @@ export class Inbox {
   drain(): void {
     if (this.#options.agent.drain === 'finish') return;
     this.mailbox.discardQueued((event, tag, mark) => {
-      if (!this.#staysInStore(mark)) this.unhandled.refuse(event, tag, 'stopped');
+      if (!this.#staysInStore(tag, mark)) this.unhandled.refuse(event, tag, 'stopped');
     });
   }
 }

@@ -167,13 +167,12 @@ export class KeptCalls {
     if (one !== undefined && one.names.hash !== hashOf(encoded)) throw idReused(address, id);
     if (one !== undefined && reading !== undefined) isAgain(reading);
     one ??= this.#first(kind, event, encoded, tag, ids.use(caller, id, encoded), at, reading);
+    if (kind === 'enqueue' && one.kept !== undefined) return one.kept;
+    one.isAwaited = true;
     if (kind === 'enqueue')
-      return (
-        one.kept ??
-        one.settled.then(
-          () => undefined,
-          () => undefined,
-        )
+      return one.settled.then(
+        () => undefined,
+        () => undefined,
       );
     return answerOf(address, kind, one, await one.settled);
   }
@@ -191,7 +190,7 @@ export class KeptCalls {
     const { admit, ledger, threadId, waiting } = this.#options;
     const own = admit(event, tag);
     if (own === undefined) {
-      ledger.ids.release(one);
+      ledger.ids.drop(one);
       return one;
     }
     one.isAsk = kind === 'ask';
@@ -210,7 +209,7 @@ export class KeptCalls {
         (answer) => ledger.ids.answered(one, answer),
         (error: unknown) => ledger.ids.failed(one, error),
       );
-    if (row === undefined) ledger.ids.release(one);
+    if (row === undefined) ledger.ids.drop(one);
     else this.#look(one, row, reading);
     return one;
   }
@@ -258,18 +257,14 @@ export class KeptCalls {
 
   /** Asks the store whether the event was there before: then it is taken out again. */
   #look(one: IdInUse, row: KeptRow, reading: Reading | undefined): void {
-    const { address, ledger, ready, take, waiting } = this.#options;
+    const { address, ledger, ready, take } = this.#options;
     const { ids, rows } = ledger;
     const out = (error?: HoldfastError): void => {
       take(row);
       rows.drop(row);
-      const { tag } = one;
-      if (error !== undefined) {
-        row.settle(error);
-        ids.failed(one, error);
-      } else row.settle();
-      one.tag = 0;
-      waiting.resolve(tag);
+      row.settle(error);
+      if (error === undefined) ids.known(one);
+      else ids.failed(one, error);
       ready();
     };
     ids.found(one).then(

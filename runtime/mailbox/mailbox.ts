@@ -194,16 +194,18 @@ export class Mailbox {
       readonly event: unknown;
       readonly mark: Mark;
       readonly trace?: Trace | undefined;
+      readonly tag?: Tag | undefined;
     }[],
   ): void {
-    for (const { event, mark, trace } of envelopes.toReversed()) {
+    for (const { event, mark, trace, tag = 0 } of envelopes.toReversed()) {
       if (this.#tail - this.#head > this.#mask) this.#grow();
       this.#head -= 1;
       if (this.#sum !== undefined) this.#sum.depth += 1;
       this.#sent = this.#head;
       const at = this.#head & this.#mask;
       this.#events[at] = event;
-      this.#tags[at] = 0;
+      this.#tags[at] = tag;
+      if (tag < 0) this.#awaitedTo = Math.max(this.#awaitedTo, this.#head + 1);
       this.#terms[at] = NO_TERMS;
       if (trace !== undefined) this.#traces ??= [];
       if (this.#traces !== undefined) this.#traces[at] = trace;

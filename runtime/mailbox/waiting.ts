@@ -11,6 +11,7 @@ export interface TimeoutClock {
 }
 
 export interface WaitOptions {
+  /** `Infinity`: whoever opens the wait sees to its end. */
   readonly timeoutMs: number;
   /** Called only when the time is up. */
   readonly onTimeout: (timeoutMs: number) => Error;
@@ -86,6 +87,7 @@ export class Waiting {
   readonly #lines = new Map<number, Line>();
   readonly #shown: (reason: unknown) => unknown;
   #last = 0;
+  #closed = false;
 
   /** `shown` turns a reason into the one that waits reject with. Default: the reason itself. */
   constructor(clock: TimeoutClock, shown: (reason: unknown) => unknown = (reason) => reason) {
@@ -195,6 +197,17 @@ export class Waiting {
     if (waiter !== undefined) waiter.reject(this.#shown(reason));
   }
 
+  /** Nothing waits any more, and nobody is told. */
+  forget(tag: Tag): void {
+    this.#remove(tag);
+  }
+
+  /** No wait is opened any more: a timer that stays for the next one would keep all this in memory until it is due. */
+  close(): void {
+    this.#closed = true;
+    for (const line of this.#lines.values()) if (line.first === undefined) this.#empty(line);
+  }
+
   /** The envelope was not begun and will not be. */
   refuse(tag: Tag, reason: unknown): void {
     this.#waiters.get(tag)?.options.refused?.();
@@ -250,6 +263,7 @@ export class Waiting {
   /** Takes its place at the end of the line, where the latest deadline is. */
   #enter(waiter: Waiter): void {
     const { line } = waiter;
+    if (line.timeoutMs === Infinity) return;
     waiter.lined = true;
     waiter.before = line.last;
     if (line.last === undefined) line.first = waiter;
@@ -283,7 +297,7 @@ export class Waiting {
    * Setting a timer costs more than the rest of a wait, so a timer that keeps nothing alive stays for the next one.
    */
   #empty(line: Line): void {
-    if (this.#clock.unref !== undefined && this.#lines.size <= IDLE_LINES) return;
+    if (!this.#closed && this.#clock.unref !== undefined && this.#lines.size <= IDLE_LINES) return;
     if (line.timer !== undefined) this.#clock.clearTimeout(line.timer);
     line.timer = undefined;
     if (this.#lines.size > IDLE_LINES) this.#lines.delete(line.timeoutMs);

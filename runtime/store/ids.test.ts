@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gatedStore } from '../fixtures/gated-store.ts';
-import { fixture, start } from '../fixtures/start.ts';
+import { fixture, start, startTest } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
 const agents = { diary: fixture('diary') };
@@ -52,6 +52,23 @@ describe('an event with an id', () => {
       ref.deliver({ type: 'note', n: 6 }),
     ]);
     expect((await ref.snapshot()).context.notes).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('that is due later is waited for by who sends it again in the next process', async () => {
+    const runtime = await startTest({ agents }, { store: memoryDurableStore() });
+    const event = { type: 'note', n: 1 };
+    const before = await runtime.spawn('diary', { id: 'a' });
+    await before.enqueue(event, { id: 'one', at: runtime.clock.now() + 60_000 });
+    await runtime.restartProcess();
+    const ref = await runtime.getOrSpawn('diary', 'a');
+    const told: string[] = [];
+    const delivered = ref.deliver(event, { id: 'one', timeoutMs: 90_000 }).then(() => told.push('delivered'));
+    // The store has been asked about the id by then.
+    expect(await ref.ask({ type: 'note', n: 2 }, { id: 'two' })).toBe(1);
+    expect(told).toEqual([]);
+    await runtime.clock.advance(61_000);
+    await delivered;
+    expect((await ref.snapshot()).context.notes).toEqual([2, 1]);
   });
 
   it('is not handled again when its answer is too long to be kept', async () => {

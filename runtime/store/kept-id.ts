@@ -17,6 +17,8 @@ export class IdInUse {
   isAsk = false;
   /** The tag of what waits for the event in this process; 0: nothing does. */
   tag = 0;
+  /** Whether somebody waits for how the event ends. */
+  isAwaited = false;
   /** Resolves when the store has its row; undefined for an event without one. */
   kept: Promise<void> | undefined;
   /** Settles as the event does. */

@@ -12,6 +12,7 @@ function withPutOff(many: number) {
     clock: { date: () => 0 },
     keepIdsMs: 1_000,
     secretIn: () => undefined,
+    unwait: () => {},
   });
   const { value, reads } = counted(
     Array.from({ length: many }, (_, n) => ({ ...names(n), incarnation: 1, ask: n + 1 })),

@@ -10,6 +10,8 @@ export interface KeptIdsOptions {
   /** Milliseconds for which an id is kept. */
   readonly keepIdsMs: number;
   readonly secretIn: (value: unknown) => unknown;
+  /** What waits in this process under a tag waits no more. */
+  readonly unwait: (tag: number) => void;
 }
 
 /** What a thread tells of an ask whose answer is kept. */
@@ -82,6 +84,34 @@ export class KeptIds {
     if (this.#inUse.get(key) === one) this.#inUse.delete(key);
   }
 
+  /** The event was not let in, and nobody but its caller has heard of the id. */
+  drop(one: IdInUse): void {
+    this.release(one);
+    this.#options.unwait(one.tag);
+  }
+
+  /** The event was there before: how it ends is known when that is committed, or has been. */
+  known(one: IdInUse): void {
+    const { tag } = one;
+    this.#byTag.delete(tag);
+    one.tag = 0;
+    this.#options.unwait(tag);
+  }
+
+  /** The instance is passive, and those of its events that nobody waits for are found in the store when they are due. */
+  rest(): void {
+    for (const one of this.#inUse.values()) if (!one.isAwaited) this.known(one);
+  }
+
+  /** The instance is gone. `lost`: nothing more of it is committed. */
+  close(error: Error, lost: boolean): void {
+    for (const one of this.#inUse.values()) {
+      if (one.isTold && !lost) continue;
+      one.isTold = false;
+      this.failed(one, error);
+    }
+  }
+
   /** What waited for the event in this process got its answer. */
   answered(one: IdInUse, answer: unknown): void {
     one.settle({ answer });
@@ -91,6 +121,7 @@ export class KeptIds {
   /** What waited for the event in this process waits no more. */
   failed(one: IdInUse, error: unknown): void {
     this.#byTag.delete(one.tag);
+    this.#options.unwait(one.tag);
     one.failure = { error };
     if (one.isTold) return;
     this.release(one);

@@ -42,7 +42,7 @@ import { commitOf, isWritten, type LastState, type TurnDraft } from './turn-draf
 import { WrittenTexts } from './written-texts.ts';
 
 export interface LedgerOptions
-  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'>, SecretSearch {
+  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs' | 'unwait'>, SecretSearch {
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** The epoch of the partition of the address, as it is now; undefined: the store has one owner. */
@@ -104,6 +104,7 @@ export class Ledger implements Drafting, SeenSecrets {
   #writing: TurnDraft | undefined;
   #isFenced = false;
   #isClosed = false;
+  #isResting = false;
   readonly #pace: SendPace;
   #isOwn = false;
   /** The epoch under which the instance became active. */
@@ -600,6 +601,7 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#isClosed = true;
     this.#trial?.end();
     this.#rows.close(error);
+    if (!this.#isResting) this.ids.close(error, this.#isFenced);
   }
 
   /** The instance is passive: what is to be known of it is loaded again when it wakes. */
@@ -607,11 +609,13 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#last = undefined;
     this.#loaded = false;
     this.#meta = {};
+    this.#isResting = true;
+    this.ids.rest();
   }
 
   /** The instance is not passive any more. It may be loaded, and ended even if it is not. */
   reopen(): void {
-    this.#isClosed = false;
+    this.#isClosed = this.#isResting = false;
     this.#recorded = true;
     this.#epoch = this.#options.epoch();
     this.#rows = new MailboxRows({ ...this.#options, ids: this.ids });

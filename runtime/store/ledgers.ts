@@ -32,7 +32,7 @@ const KEEP_LETTERS_MS = 7 * KEEP_IDS_MS;
 /** Milliseconds between two drops of what is too old. */
 const TIDY_MS = 60 * 60 * 1000;
 
-export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'learned' | 'admit'> {
+export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'learned' | 'admit' | 'unwait'> {
   /** Hands over an event that is not in the store. With the error with which its recipient could not be started. */
   readonly hand: (sent: SentEvent, place: Place, error?: unknown) => void;
   readonly summon: SummonsOptions['summon'];
@@ -169,7 +169,7 @@ export class Ledgers {
 
   /** Opens the ledger of an instance. Only after {@link start}. */
   open(address: string, options: OpenedLedger): Ledger {
-    const { store, clock, secretIn, learned, admit, warn } = this.#options;
+    const { store, clock, secretIn, learned, admit, unwait, warn } = this.#options;
     const committer = this.#committer as Committer;
     return new Ledger({
       address,
@@ -187,6 +187,7 @@ export class Ledgers {
       large: (bytes) => this.#warnOfSize(address, bytes),
       wrote: this.#writes.of(agentOf(address), address),
       admit,
+      unwait,
       hand: (sent, letter) => this.#hand(sent, letter),
       opened: (ledger) => {
         const before = this.#ledgers.get(address);

@@ -209,6 +209,7 @@ export class RuntimeSystem {
           left: () => this.#wakes?.left(),
           isThrough: () => this.#wakes?.isThrough !== false && this.#letters?.isThrough !== false,
           admit: this.#sent.admit,
+          unwait: (tag) => this.#waiting.forget(tag),
           hand: this.#sent.hand,
           summon: this.#sent.summon,
           failed: (error) => this.#storeFailed(error, store.onFailure),
@@ -985,6 +986,7 @@ export class RuntimeSystem {
     await this.#ledgers?.stop();
     this.#deadLetterLog.end();
     this.inspection?.stop();
+    this.#waiting.close();
     this.#state = 'stopped';
     // The letters that can still be read are scrubbed for good, since from here on nobody knows the values.
     this.deadLetters.replaceAll(this.scrubber.scrub);
