@@ -42,7 +42,10 @@ import { commitOf, isWritten, type LastState, type TurnDraft } from './turn-draf
 import { WrittenTexts } from './written-texts.ts';
 
 export interface LedgerOptions
-  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs' | 'unwait'>, SecretSearch {
+  extends
+    Omit<MailboxRowsOptions, 'store' | 'ids'>,
+    Pick<KeptIdsOptions, 'keepIdsMs' | 'unwait'>,
+    SecretSearch {
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** The epoch of the partition of the address, as it is now; undefined: the store has one owner. */
