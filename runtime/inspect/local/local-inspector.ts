@@ -33,6 +33,8 @@ export interface LocalInspectorOptions {
   readonly status: () => object;
   /** What the page may do; absent: it looks on. */
   readonly actions?: PageActions | undefined;
+  /** Milliseconds, for the budget of the host. Default: `performance.now`. */
+  readonly now?: (() => number) | undefined;
   /** Is told what went wrong with a viewer or its connection. */
   readonly failed: Failed;
 }
@@ -91,7 +93,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
   const audience = new Audience({
     hub,
     clock,
-    now: () => performance.now(),
+    now: options.now ?? (() => performance.now()),
     failed: (error) => failed(error, 'what viewers were to be told'),
     status: () =>
       JSON.stringify({ ...status(), mayAct: options.actions !== undefined, leftOut: audience.leftOut }),

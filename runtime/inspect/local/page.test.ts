@@ -303,7 +303,7 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await page.keyboard.press('Escape');
     await page.keyboard.press('3');
     await expect
-      .poll(() => page.getByRole('tab', { selected: true }).getAttribute('data-tab'), patience)
+      .poll(() => page.locator('.tables [aria-selected=true]').getAttribute('data-tab'), patience)
       .toBe('secrets');
     await page.keyboard.press('?');
     await page.getByRole('dialog').waitFor();
@@ -397,16 +397,23 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await row(page, 'data/btc').waitFor();
   });
 
-  test('a pause stops the stream, and the page is up to date when it goes on', async () => {
-    const { runtime, link } = await desk();
-    const { page } = await open(link);
-    await row(page, 'data/btc').waitFor();
+  test('a pause holds the moment; what happens meanwhile waits, and is there when the page goes on', async () => {
+    const { runtime, data, link } = await desk();
+    const { page, problems } = await open(link);
+    await row(page, 'data/btc').click();
+    await expect.poll(() => page.locator('#actor-state').textContent(), patience).toBe('idle');
     await page.keyboard.press('p');
-    await expect.poll(() => page.locator('#feed').textContent(), patience).toBe('paused');
+    await expect.poll(() => page.locator('#feed').textContent(), patience).toContain('held');
+    data.send({ type: 'go' });
     await runtime.spawn('data', { id: 'eth' });
+    await expect.poll(() => page.locator('#feed').textContent(), patience).toMatch(/[1-9]\d* since/);
     expect(await row(page, 'data/eth').count()).toBe(0);
+    expect(await page.locator('#actor-state').textContent()).toBe('idle');
     await page.getByRole('button', { name: 'Resume' }).click();
     await row(page, 'data/eth').waitFor();
+    await expect.poll(() => page.locator('#actor-state').textContent(), patience).toBe('done');
+    await expect.poll(() => page.locator('#timeline').textContent(), patience).toContain('→ done');
+    expect(problems).toEqual([]);
   });
 
   test.each(['light', 'dark'] as const)('axe finds nothing to mend, %s', async (colorScheme) => {

@@ -4,7 +4,7 @@ import { valueText } from './chart-graph.ts';
 import { byId, el, say } from './dom.ts';
 import { megabytes, percent, short } from './figures.ts';
 import { SendForm } from './send-form.ts';
-import type { Instance, Pool, Thread } from './told.ts';
+import type { Instance, Pool, Snapshot, Thread } from './told.ts';
 import { nameOf } from './tree.ts';
 
 /** Characters of a context that are shown. */
@@ -19,6 +19,13 @@ export interface Figures {
   readonly problem?: string | undefined;
 }
 
+/** A moment of the past. */
+export interface Moment {
+  readonly at: number;
+  /** The state of the actor then, if it is known. */
+  readonly snapshot: Snapshot | undefined;
+}
+
 /** The chosen actor: where it is, its figures, its chart, its context, and a form to send it an event. */
 export class ActorPanel {
   readonly #chart = new Chart(byId('chart'));
@@ -26,7 +33,12 @@ export class ActorPanel {
   #shown: { readonly id: string; readonly definition: string | undefined } | undefined;
   #context: unknown;
 
-  draw(actor: Actor | undefined, figures: Figures, mayAct: boolean): void {
+  /** As it is now, or as it was at a `moment`. */
+  draw(
+    actor: Actor | undefined,
+    figures: Figures,
+    { mayAct, moment }: { readonly mayAct: boolean; readonly moment: Moment | undefined },
+  ): void {
     byId('actor').classList.toggle('none', actor === undefined);
     if (actor === undefined) {
       this.#shown = undefined;
@@ -42,17 +54,28 @@ export class ActorPanel {
       this.#shown = { id, definition };
       this.#chart.show(definition, unnamed(actor), noChart(actor));
     }
-    this.#chart.mark(snapshot.value, actor.changed, Date.now());
     say(byId('actor-name'), id);
     const { instance, problem } = figures;
     const isActive = (snapshot.status ?? 'active') === 'active' && actor.endedAt === undefined;
     const ending = instance?.state ?? (problem === undefined ? undefined : 'failed') ?? snapshot.status ?? '';
     say(byId('actor-state'), isActive ? valueText(snapshot.value) : ending);
     byId('actor-state').classList.toggle('over', !isActive);
+    if (moment === undefined) this.#chart.mark(snapshot.value, actor.changed, Date.now());
+    else this.#drawPast(moment);
     this.#sayProblem(problem !== undefined && isActive ? `It runs again after ${problem}` : problem);
     this.#sayFigures(actor, figures);
-    this.#sayContext(snapshot);
+    this.#sayContext(moment === undefined ? snapshot : moment.snapshot);
     this.#form.show(mayAct && kind === 'instance' && isActive ? id : undefined);
+  }
+
+  #drawPast({ at, snapshot }: Moment): void {
+    this.#chart.mark(snapshot?.value, undefined, at);
+    const { status = 'active', value } = snapshot ?? {};
+    say(
+      byId('actor-state'),
+      snapshot === undefined ? 'not known' : status === 'active' ? valueText(value) : status,
+    );
+    byId('actor-state').classList.toggle('over', status === 'error');
   }
 
   #sayProblem(problem: string | undefined): void {

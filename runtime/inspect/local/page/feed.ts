@@ -6,12 +6,13 @@ import type { Accepts, Issue } from './told.ts';
 const AGAIN_MS = 2000;
 
 export interface FeedOptions {
-  readonly told: (kind: string, data: unknown) => void;
+  /** `size`: the characters that it came in. */
+  readonly told: (kind: string, data: unknown, size: number) => void;
   /** `refused` for good: the page needs another link, and `why` says where from. */
-  readonly state: (state: 'live' | 'lost' | 'paused' | 'refused', why?: string) => void;
+  readonly state: (state: 'live' | 'lost' | 'refused', why?: string) => void;
 }
 
-/** The stream of what happens. A pause ends it, so that a page that does not look costs the runtime nothing. */
+/** The stream of what happens. */
 export class Feed {
   readonly #options: FeedOptions;
   #ended: AbortController | undefined;
@@ -20,20 +21,11 @@ export class Feed {
     this.#options = options;
   }
 
-  get isPaused(): boolean {
-    return this.#ended === undefined;
-  }
-
+  /** Begins it, or begins it anew, which tells first what there is. */
   start(): void {
     this.#ended?.abort();
     this.#ended = new AbortController();
     void this.#follow(this.#ended.signal);
-  }
-
-  pause(): void {
-    this.#ended?.abort();
-    this.#ended = undefined;
-    this.#options.state('paused');
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -45,7 +37,7 @@ export class Feed {
         if (answer.ok && answer.body !== null) {
           state('live');
           await readServerSent(answer.body, (kind, data) => {
-            if (!signal.aborted) told(kind, JSON.parse(data));
+            if (!signal.aborted) told(kind, JSON.parse(data), data.length);
           });
         }
       } catch {

@@ -3,9 +3,14 @@ import { Actors, type Message } from './actors.ts';
 import { byId, element, say } from './dom.ts';
 import { Feed, post } from './feed.ts';
 import { duration, short } from './figures.ts';
+import { Held, type Told } from './held.ts';
+import { MomentView } from './moment.ts';
+import { Recorder } from './recorder.ts';
 import { sequenceOf, SequenceView } from './sequence.ts';
+import { Tabs } from './tabs.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
 import type { InspectionEvent, Tick } from './told.ts';
+import { Timeline } from './timeline.ts';
 import { nameOf, Tree } from './tree.ts';
 import { wrongNow } from './wrong.ts';
 import { WrongList } from './wrong-list.ts';
@@ -14,11 +19,14 @@ import { WrongList } from './wrong-list.ts';
 const DRAW_MS = 200;
 
 const actors = new Actors();
-const tree = new Tree(byId('tree'), actors, () => {
-  // At once: who chooses an actor means it with what comes next.
-  stale = true;
-  drawnAt = -Infinity;
-});
+const recorder = new Recorder();
+const held = new Held();
+const tree = new Tree(byId('tree'), actors, atOnce);
+const timeline: Timeline = new Timeline(atOnce);
+const moment = new MomentView(
+  () => timeline.live(),
+  (by) => timeline.step(by),
+);
 const panel = new ActorPanel();
 const wrong = new WrongList((id) => {
   element('filter', HTMLInputElement).value = '';
@@ -35,23 +43,49 @@ let letters = '';
 let newest: Message | undefined;
 
 const feed = new Feed({
-  told(kind, data) {
-    if (kind === 'replay') actors.replace(data as InspectionEvent[], Date.now());
-    else if (kind === 'events') actors.apply(data as InspectionEvent[], Date.now());
-    else learn(data as Tick);
-    changed();
+  told(kind, data, size) {
+    if (held.isHeld) {
+      held.take({ kind, data, size });
+      sayHeld();
+    } else tell({ kind, data, size });
   },
   state(state, why = '') {
     document.body.dataset['feed'] = state;
-    const texts = { live: 'live', paused: 'paused', lost: 'no connection', refused: 'no access' };
+    const texts = { live: 'live', lost: 'no connection', refused: 'no access' };
     say(byId('feed'), texts[state]);
+    if (held.isHeld && state === 'live') sayHeld();
     byId('notice').hidden = why === '';
     say(byId('notice'), why);
   },
 });
 
+function tell({ kind, data, size }: Told): void {
+  const now = Date.now();
+  const events = data as InspectionEvent[];
+  if (kind === 'replay') {
+    actors.replace(events, now);
+    recorder.resume(events, now);
+  } else if (kind === 'events') {
+    actors.apply(events, now);
+    recorder.take(events, size, now);
+  } else learn(data as Tick);
+  changed();
+}
+
+function sayHeld(): void {
+  const { events, left } = held.counts;
+  document.body.dataset['feed'] = 'held';
+  say(byId('feed'), `held, ${short(events)} since${left > 0 ? `, ${short(left)} too many to keep` : ''}`);
+}
+
 function changed(): void {
   stale = true;
+}
+
+/** Who chooses an actor, or a moment, means it with what comes next. */
+function atOnce(): void {
+  stale = true;
+  drawnAt = -Infinity;
 }
 
 function learn(told: Tick): void {
@@ -80,7 +114,8 @@ function draw(now: number): void {
   if (!stale || now - drawnAt < DRAW_MS) return;
   stale = false;
   drawnAt = now;
-  actors.sweep(Date.now());
+  const time = held.moment(Date.now());
+  actors.sweep(time);
   const selected = tree.selected;
   if (selected === undefined || !actors.byId.has(selected)) {
     const first = [...actors.byId.values()].find(({ kind }) => kind === 'instance');
@@ -96,8 +131,15 @@ function draw(now: number): void {
     instance: tree.instanceOf(id),
     problem,
   };
-  panel.draw(actor, figures, tick?.mayAct === true);
-  if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), Date.now());
+  const record = id === '' ? undefined : recorder.look(id, actor?.snapshot);
+  timeline.draw(record);
+  const chosen = timeline.chosen;
+  moment.draw(chosen);
+  panel.draw(actor, figures, {
+    mayAct: tick?.mayAct === true,
+    moment: chosen && { at: chosen.at, snapshot: record?.stateAt(chosen.n) },
+  });
+  if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), time);
   drawSequence(id);
   drawTables();
 }
@@ -135,7 +177,7 @@ function drawSequence(id: string): void {
 function drawTables(): void {
   if (tick === undefined) return;
   const { status, deadLetters, mayAct } = tick;
-  const tab = document.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.dataset['tab'];
+  const tab = document.querySelector<HTMLElement>('.tables [aria-selected=true]')?.dataset['tab'];
   if (tab === 'threads') byId('panel-threads').replaceChildren(threadsTable(status));
   if (tab === 'secrets') byId('panel-secrets').replaceChildren(secretsTable(status));
   if (tab !== 'letters') return;
@@ -151,11 +193,24 @@ function replayLetter(id: string): void {
   void post('/replay', { id }).then(({ problem }) => say(byId('said'), problem ?? 'Replayed.'));
 }
 
+/** Holds the moment: what happens meanwhile waits, and nothing of it is lost. */
 function pause(): void {
-  if (feed.isPaused) feed.start();
-  else feed.pause();
-  byId('pause').setAttribute('aria-pressed', String(feed.isPaused));
-  say(byId('pause'), feed.isPaused ? 'Resume' : 'Pause');
+  if (held.isHeld) goOn();
+  else {
+    held.hold(Date.now());
+    sayHeld();
+  }
+  byId('pause').setAttribute('aria-pressed', String(held.isHeld));
+  say(byId('pause'), held.isHeld ? 'Resume' : 'Pause');
+}
+
+function goOn(): void {
+  const { left } = held.counts;
+  for (const told of held.release()) tell(told);
+  document.body.dataset['feed'] = 'live';
+  say(byId('feed'), 'live');
+  // What did not wait is not to be had any more; the states are.
+  if (left > 0) feed.start();
 }
 
 function theme(): void {
@@ -164,28 +219,8 @@ function theme(): void {
   document.documentElement.dataset['theme'] = now === 'dark' ? 'light' : 'dark';
 }
 
-const tabs = [...document.querySelectorAll<HTMLElement>('[role=tab]')];
-
-function choose(tab: HTMLElement): void {
-  for (const one of tabs) {
-    const isChosen = one === tab;
-    one.setAttribute('aria-selected', String(isChosen));
-    one.tabIndex = isChosen ? 0 : -1;
-    byId(`panel-${one.dataset['tab']}`).hidden = !isChosen;
-  }
-  changed();
-}
-
-for (const [n, tab] of tabs.entries()) {
-  tab.addEventListener('click', () => choose(tab));
-  tab.addEventListener('keydown', ({ key }) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    const next = by === undefined ? undefined : tabs[(n + by + tabs.length) % tabs.length];
-    if (next === undefined) return;
-    choose(next);
-    next.focus();
-  });
-}
+const tables = new Tabs('.tables', atOnce);
+const parts = new Tabs('#actor', atOnce);
 
 const keys: Readonly<Record<string, () => void>> = {
   '/': () => byId('filter').focus(),
@@ -193,9 +228,16 @@ const keys: Readonly<Record<string, () => void>> = {
   d: theme,
   t: () => byId('tree').focus(),
   w: () => wrong.focus(),
-  1: () => tabs[0] && choose(tabs[0]),
-  2: () => tabs[1] && choose(tabs[1]),
-  3: () => tabs[2] && choose(tabs[2]),
+  1: () => tables.choose(0),
+  2: () => tables.choose(1),
+  3: () => tables.choose(2),
+  j: () => timeline.step(1),
+  k: () => timeline.step(-1),
+  l: () => timeline.live(),
+  f() {
+    parts.choose(0);
+    timeline.search();
+  },
   '?': () => element('shortcuts', HTMLDialogElement).showModal(),
 };
 
