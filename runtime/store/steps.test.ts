@@ -265,6 +265,14 @@ describe('a step', () => {
     expect(await told(runtime)).toMatchObject([{ code: 'NOT_INVOKED' }, { code: 'NOT_INVOKED' }]);
   });
 
+  it('is refused also later, in what an event of such work has begun in another agent of its thread', async () => {
+    const runtime = await startTest({ agents });
+    await runtime.spawn('stepping', { id: 'b' });
+    await work(runtime, { names: ['a'], other: 'stepping/b' });
+    expect(await told(runtime, 'b')).toMatchObject([{ code: 'NOT_INVOKED' }, { code: 'NOT_INVOKED' }]);
+    expect(done).toEqual(['a']);
+  });
+
   it('is done by callbacks, what they do with an event included, and in the children of machines below', async () => {
     const memory = durableMemory();
     const runtime = await open(memory);

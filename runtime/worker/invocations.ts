@@ -30,6 +30,11 @@ export class Invocations {
     this.#ended.push(...kept.keys());
   }
 
+  /** The work of that actor, while it is under way. */
+  of(actor: AnyActorRef): Invocation | undefined {
+    return this.#all.get(actor);
+  }
+
   /** Runs what the actor does within a turn, as its own. */
   readonly within = <T>(actor: AnyActorRef, run: () => T): T => {
     const state = threadState();

@@ -128,6 +128,10 @@ export class Lane {
 
   /** Runs up to `max` turns, until the time of the slice is up; returns how many it ran. */
   turns(max: number): number {
+    return this.instance.inOwnWork(this.#turns, max);
+  }
+
+  readonly #turns = (max: number): number => {
     const { instance } = this;
     let done = 0;
     this.#isUp = false;
@@ -147,14 +151,14 @@ export class Lane {
     }
     if (this.#open.length > 0 && !instance.hasSteps) this.#closeOpen();
     return done;
-  }
+  };
 
   #step(): number {
     const { instance, stepsIn } = this;
     let steps = 0;
     if (stepsIn === undefined) return instance.steps(1);
     stepsIn(() => {
-      steps = instance.steps(1);
+      steps = instance.inOwnWork((max) => instance.steps(max), 1);
     });
     if (!instance.hasSteps) this.stepsIn = undefined;
     return steps;

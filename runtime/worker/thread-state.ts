@@ -125,12 +125,12 @@ export interface ThreadState {
   sender: string | undefined;
   /** The trace of the running code; made with the first traced event. */
   traces: AsyncLocalStorage<RunningTrace> | undefined;
-  /** Runs a function outside of every trace. */
+  /** Runs a function outside of every trace, and of the work of every instance. */
   outside: ((run: () => void) => void) | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
-  origin: AsyncLocalStorage<Origin> | undefined;
+  origin: AsyncLocalStorage<Origin | undefined> | undefined;
   /** The promise, callback or observable that does something within the turn. */
   acting: Invoked | undefined;
   /**

@@ -206,6 +206,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const log: WriteLog = (...line) => logReports.add(-1, ...line);
   threadState().log = log;
   threadState().origin ??= new AsyncLocalStorage();
+  threadState().outside ??= AsyncLocalStorage.snapshot();
   const lateActs = createLateActs(warn, clock);
   const machineClock: ActorClock = { ...clock, setTimeout: (run, ms) => clock.setTimeout(delayed(run), ms) };
   const departures = new Departures({

@@ -29,7 +29,6 @@ export function inTrace<T>(headers: TraceHeaders | null, run: () => T): T {
   const state = threadState();
   // Made with the first trace, so that nobody pays for it before.
   state.traces ??= new AsyncLocalStorage();
-  state.outside ??= AsyncLocalStorage.snapshot();
   return state.traces.run({ headers, delays: 0 }, () => {
     const { context, propagation } = registered() ?? {};
     if (context === undefined || propagation === undefined) return run();
@@ -48,10 +47,11 @@ export function currentTrace(): TraceHeaders | undefined {
   return Object.keys(headers).length === 0 ? trace : headers;
 }
 
-/** Runs work that belongs to no trace, or to others than the current one. */
-export function outsideTraces(run: () => void): void {
-  const { outside } = threadState();
-  if (outside === undefined) run();
+/** Runs work that belongs to no trace and no instance, or to others than the current ones. */
+export function outsideAll(run: () => void): void {
+  const { outside, traces, origin } = threadState();
+  const isOutside = traces?.getStore() === undefined && origin?.getStore() === undefined;
+  if (isOutside || outside === undefined) run();
   else outside(run);
 }
 

@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
-import { fromTransition, setup, type AnyEventObject } from 'xstate';
+import { fromCallback, fromTransition, setup, type AnyActorLogic, type AnyEventObject } from 'xstate';
 import { describe, expect, it } from 'vitest';
+import type { HoldfastError } from '../base/errors.ts';
 import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import { isClonable, type WireError } from '../wire/errors.ts';
@@ -15,6 +17,8 @@ import { nextTurn } from './fixtures/until.ts';
 import { eventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { clonableAck } from './acks.ts';
+import { invocation } from './step.ts';
+import { threadState } from './thread-state.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
 
 /** Turns over real instances, one for each logic, in the slots 0, 1, 2 … */
@@ -85,6 +89,8 @@ function writing(seen: unknown[]): ReturnType<typeof fromTransition> {
   }, undefined as unknown);
 }
 
+const codeOf = (error: unknown): string => (error as HoldfastError).code;
+
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
 
 const event = (n: number): AnyEventObject => ({ type: 'go', n });
@@ -103,6 +109,30 @@ describe('a batch', () => {
     expect(ack).toEqual([[0, 3, 1, 1]]);
     expect(seen).toEqual([[1, 2, 4], [3]]);
     expect(handled()).toEqual([3, 1]);
+  });
+
+  it('is handled as the work of each callback that has an event of it, and as nobody else’s', async () => {
+    threadState().origin ??= new AsyncLocalStorage();
+    const keys: Promise<string>[][] = [[], [], []];
+    const later = async (): Promise<string> => {
+      await nextTurn();
+      return invocation();
+    };
+    const note = (list: Promise<string>[]): void => void list.push(later().catch(codeOf));
+    const [first, second] = [keys[0], keys[1]].map((list) =>
+      fromCallback(({ receive }) => receive(() => note(list as Promise<string>[]))),
+    ) as [AnyActorLogic, AnyActorLogic];
+    const third = fromTransition(
+      (state) => (note(keys[2] as Promise<string>[]), state),
+      undefined as unknown,
+    );
+    const { deliver } = start(first, second, third);
+    await deliver([...told(0, event(1), event(2)), ...told(1, event(3)), ...told(2, event(4), event(5))]);
+    const [of, others, none] = await Promise.all(keys.map((list) => Promise.all(list)));
+    expect(of).toEqual([expect.stringContaining('-'), of?.[0]]);
+    expect(others).toEqual([expect.stringContaining('-')]);
+    expect(others).not.toEqual([of?.[0]]);
+    expect(none).toEqual(['NOT_INVOKED', 'NOT_INVOKED']);
   });
 
   it('waits while its instance rests, which the others do not, and is handled when all its rests are over', async () => {

@@ -8,7 +8,7 @@ import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
 import type { Source } from './inflow.ts';
 import { SLICE_MS, TimeSlice } from './time-slice.ts';
-import { continuation, outsideTraces } from './trace-context.ts';
+import { continuation, outsideAll } from './trace-context.ts';
 
 /** Envelopes of one instance before the next instance has its turn: actor-ts's number. */
 const QUANTUM = 16;
@@ -253,7 +253,7 @@ export class Turns {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    outsideTraces(this.#armSlice);
+    outsideAll(this.#armSlice);
   }
 
   readonly #armSlice = (): void => this.#loop.immediate(this.#slice);
