@@ -1,7 +1,8 @@
 import { agentOf } from '../base/address.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { PARTITIONS, partitionOf } from '../base/partition.ts';
+import { tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { DurableStore } from '../store/durable-store.ts';
 import { isPartitioned, type PartitionedStore } from '../store/partitioned-store.ts';
@@ -36,6 +37,7 @@ export class PlacedNode implements JoinedNode {
   /** For each address the last event of this node that is on its way into the store. */
   readonly #rows = new Map<string, Promise<unknown>>();
   #local!: LocalNode;
+  #answers!: Answers;
   #server: NodeServer | undefined;
 
   /** @throws {HoldfastError} `OPTION_INVALID` for a store that one process has alone */
@@ -128,7 +130,7 @@ export class PlacedNode implements JoinedNode {
     const { placement, tls } = this.#options;
     const at = placement.nodes().find(({ node }) => node === placement.self) as ClusterNode;
     const { system, spawn, getOrSpawn } = this.#local;
-    const answers = new Answers({
+    const answers = (this.#answers = new Answers({
       clock: this.#clock,
       get: (address) => (this.isAway(address) ? undefined : system.get(address)),
       reach: (address) => system.reach(address),
@@ -137,7 +139,7 @@ export class PlacedNode implements JoinedNode {
       getOrSpawn,
       find: (address) => system.find(address),
       scrub: system.scrubber.scrub,
-    });
+    }));
     const server = new NodeServer({
       at,
       hello: this.#hello,
@@ -206,18 +208,36 @@ export class PlacedNode implements JoinedNode {
 
   async #call(call: Call, wait: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<unknown> {
     const { address } = call;
-    const link = this.#linkOf(address);
-    if (link === undefined)
-      throw new HoldfastError(
-        'NODE_UNREACHABLE',
-        `${address} is on no node that is known here, and it was not sent; try again`,
-      );
     const before = this.#rows.get(address);
-    if (before === undefined) return link.call(call, wait);
+    if (before === undefined) return this.#callNow(call, wait);
     // What this node has sent before is in the store before the call is there.
     const since = this.#clock.now();
     await before.catch(() => {});
-    return link.call(call, { ...wait, timeoutMs: Math.max(1, wait.timeoutMs - (this.#clock.now() - since)) });
+    const timeoutMs = Math.max(1, wait.timeoutMs - (this.#clock.now() - since));
+    return this.#callNow(call, { ...wait, timeoutMs });
+  }
+
+  #callNow(
+    call: Call,
+    {
+      timeoutMs,
+      signal = new AbortController().signal,
+    }: { timeoutMs: number; signal?: AbortSignal | undefined },
+  ): Promise<unknown> {
+    const { address, kind } = call;
+    const link = this.#linkOf(address);
+    if (link !== undefined) return link.call(call, { timeoutMs, signal });
+    // The address may have come to this node since the reference was made.
+    if (this.share.owns(address))
+      return within(this.#clock, timeoutMs, this.#answers.answer(call, { timeoutMs, signal }), () =>
+        tooLate(address, kind === 'ask' ? 'ask' : 'delivery', timeoutMs),
+      );
+    return Promise.reject(
+      new HoldfastError(
+        'NODE_UNREACHABLE',
+        `${address} is on no node that is known here, and it was not sent; try again`,
+      ),
+    );
   }
 
   #keep(address: string, event: unknown, at?: number): Promise<void> {
