@@ -238,6 +238,7 @@ test.for([
   ['runtime/worker/agent.ts', 'holdfast-agent'],
   ['runtime/client/index.ts', 'holdfast-client'],
   ['runtime/client/react.ts', 'holdfast-client-react'],
+  ['runtime/cluster/index.ts', 'holdfast-cluster'],
   ['runtime/testing/index.ts', 'holdfast-testing'],
   ['runtime/config/index.ts', 'holdfast-config'],
 ] as const)('all that %s exports is in the API reference, which npm run docs:api writes', ([entry, page]) => {

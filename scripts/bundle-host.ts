@@ -14,6 +14,7 @@ const runtime = join(root, 'dist/runtime');
 const ENTRIES = [
   'index',
   'testing/index',
+  'cluster/index',
   'config/index',
   'cli/main',
   'gateway/service-main',

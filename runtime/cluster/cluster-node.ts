@@ -11,7 +11,7 @@ import type { FoundInstance } from '../system/found-instance.ts';
 import type { NodeShare } from '../system/node-share.ts';
 import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
 import { Answers, asOfNode } from './answers.ts';
-import type { LinkTls } from './link-tls.ts';
+import type { ClusterTls } from './link-tls.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
@@ -21,7 +21,7 @@ import type { ClusterNode, Placement } from './placement.ts';
 export interface NodeOptions {
   readonly placement: Placement;
   /** What nodes show each other. Undefined: nothing. */
-  readonly tls: LinkTls | undefined;
+  readonly tls: ClusterTls | undefined;
   /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
   readonly silentMs: number | undefined;
 }

@@ -3,7 +3,7 @@ import { isLoopback } from '../base/loopback.ts';
 import type { ClusterNode } from './placement.ts';
 
 /** What nodes show each other, as PEM texts: each its own certificate, which the same authority has signed. */
-export interface LinkTls {
+export interface ClusterTls {
   /** The certificates of who may sign for nodes. Whoever has a certificate of theirs is a node. */
   readonly ca: string;
   readonly cert: string;
@@ -15,7 +15,7 @@ export interface LinkTls {
  *
  * @throws {HoldfastError} `CLUSTER_PLAIN`
  */
-export function assertLinkIsSafe(nodes: readonly ClusterNode[], tls: LinkTls | undefined): void {
+export function assertLinkIsSafe(nodes: readonly ClusterNode[], tls: ClusterTls | undefined): void {
   const outside = tls === undefined ? nodes.find(({ host }) => !isLoopback(host)) : undefined;
   if (outside === undefined) return;
   throw new HoldfastError(

@@ -7,12 +7,12 @@ import { systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { otherCertificate } from '../gateway/fixtures/other-certificate.ts';
 import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
-import { assertLinkIsSafe, type LinkTls } from './link-tls.ts';
+import { assertLinkIsSafe, type ClusterTls } from './link-tls.ts';
 import type { Call } from './messages.ts';
 import { NodeLink } from './node-link.ts';
 import { NodeServer, type NodeServerOptions } from './node-server.ts';
 
-const ours: LinkTls = { ...testCertificate, ca: testCertificate.cert };
+const ours: ClusterTls = { ...testCertificate, ca: testCertificate.cert };
 const call: Call = { kind: 'ask', address: 'account/a', value: { type: 'total' } };
 const wait = { timeoutMs: 20_000 };
 const store = 'one';
@@ -20,7 +20,7 @@ const store = 'one';
 /** Node 1 listens; what it is asked goes to `answer`. */
 async function serve(
   answer: NodeServerOptions['answer'],
-  { tls, port }: { tls?: LinkTls; port?: number } = {},
+  { tls, port }: { tls?: ClusterTls; port?: number } = {},
 ): Promise<{ port: number; nudged: string[]; server: NodeServer }> {
   const at = { host: '127.0.0.1', port: port ?? (await freePort()) };
   const nudged: string[] = [];
@@ -41,7 +41,7 @@ async function serve(
 /** Node 0, as it reaches that port. */
 function linkTo(
   port: number,
-  { tls, node = 1, of = store }: { tls?: LinkTls; node?: number; of?: string } = {},
+  { tls, node = 1, of = store }: { tls?: ClusterTls; node?: number; of?: string } = {},
 ): NodeLink {
   const link = new NodeLink({
     node: { node, host: '127.0.0.1', port },

@@ -5,7 +5,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { tooLate } from '../dead-letters/refusal.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { Lines } from './lines.ts';
-import type { LinkTls } from './link-tls.ts';
+import type { ClusterTls } from './link-tls.ts';
 import {
   type Call,
   type CallMessage,
@@ -23,7 +23,7 @@ export interface NodeLinkOptions {
   /** The node at the other end. */
   readonly node: ClusterNode;
   readonly hello: () => Hello;
-  readonly tls: LinkTls | undefined;
+  readonly tls: ClusterTls | undefined;
   readonly clock: Clock;
   /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
   readonly silentMs?: number | undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Guarded, listening, netServer, tlsServer } from '../base/guarded-server.ts';
 import { encodeError } from '../wire/errors.ts';
 import { Lines } from './lines.ts';
-import type { LinkTls } from './link-tls.ts';
+import type { ClusterTls } from './link-tls.ts';
 import {
   type Call,
   type CallMessage,
@@ -29,7 +29,7 @@ export interface NodeServerOptions {
   /** Where it listens. */
   readonly at: Pick<ClusterNode, 'host' | 'port'>;
   readonly hello: () => Hello;
-  readonly tls: LinkTls | undefined;
+  readonly tls: ClusterTls | undefined;
   readonly clock: Clock;
   /** Does what another node asks for; called in the order in which that asked. */
   readonly answer: (call: Call, wait: CallWait) => Promise<unknown>;

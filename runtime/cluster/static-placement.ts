@@ -18,25 +18,27 @@ export interface StaticPlacementOptions {
  * @throws {HoldfastError} `OPTION_INVALID`
  */
 export function staticPlacement({ nodes, index }: StaticPlacementOptions): Placement {
+  const problems = nodesProblems(nodes, index);
+  if (problems.size > 0) throw optionInvalid('staticPlacement()', problems);
+  const at = nodes.map((text, node) => Object.assign({ node }, nodeAddress(text)) as ClusterNode);
+  return new StaticPlacement(at, index);
+}
+
+/** What is wrong with a list of nodes and with the place of one in it, by what it is; `index` undefined: the list alone. */
+export function nodesProblems(nodes: readonly string[], index?: number): ReadonlyMap<string, string> {
   const problems = new Map<string, string>();
-  const parsed = nodes.map(nodeAddress);
   if (nodes.length === 0 || nodes.length > MOST_NODES)
     problems.set('nodes', `nodes has to have 1 to ${MOST_NODES} nodes, not ${nodes.length}`);
-  for (const [i, one] of parsed.entries())
-    if (one === undefined)
+  for (const [i, text] of nodes.entries())
+    if (nodeAddress(text) === undefined)
       problems.set(`nodes[${i}]`, `nodes[${i}] has to be host:port, such as 10.0.0.5:7700`);
-    else if (nodes.indexOf(nodes[i] as string) !== i)
-      problems.set(`nodes[${i}]`, `nodes[${i}] is there twice`);
-  if (!Number.isInteger(index) || index < 0 || index >= nodes.length)
+    else if (nodes.indexOf(text) !== i) problems.set(`nodes[${i}]`, `nodes[${i}] is there twice`);
+  if (index !== undefined && (!Number.isInteger(index) || index < 0 || index >= nodes.length))
     problems.set(
       'index',
       `index has to be the place of this node in the list, from 0 to ${nodes.length - 1}`,
     );
-  if (problems.size > 0) throw optionInvalid('staticPlacement()', problems);
-  return new StaticPlacement(
-    parsed.map((at, node) => Object.assign({ node }, at) as ClusterNode),
-    index,
-  );
+  return problems;
 }
 
 class StaticPlacement implements Placement {

@@ -18,12 +18,21 @@ function reached(entry: string): Set<string> {
 
 const kit = (files: ReadonlySet<string>): string[] => [...files].filter((file) => file.includes('/testing/'));
 
-test.each(['index.ts', 'worker/entry.ts', 'worker/agent.ts', 'config/index.ts'])(
+test.each(['index.ts', 'worker/entry.ts', 'worker/agent.ts', 'config/index.ts', 'cluster/index.ts'])(
   'production does not load the test kit: %s',
   (entry) => {
     const files = reached(entry);
     expect(files.size).toBeGreaterThan(2);
     expect(kit(files)).toEqual([]);
+  },
+);
+
+test.each(['index.ts', 'worker/entry.ts', 'testing/index.ts', 'config/index.ts'])(
+  'who is alone loads nothing of a cluster: %s',
+  (entry) => {
+    const ofCluster = (files: ReadonlySet<string>) => [...files].filter((file) => file.includes('/cluster/'));
+    expect(ofCluster(reached(entry))).toEqual([]);
+    expect(ofCluster(reached('cluster/index.ts')).length).toBeGreaterThan(5);
   },
 );
 

@@ -31,6 +31,7 @@ const app = await Application.bootstrapWithPlugins({
     'runtime/worker/agent.ts',
     'runtime/client/index.ts',
     'runtime/client/react.ts',
+    'runtime/cluster/index.ts',
     'runtime/testing/index.ts',
     'runtime/config/index.ts',
   ],
@@ -63,6 +64,7 @@ const pages = new Map([
   ['worker/agent', 'holdfast-agent'],
   ['client', 'holdfast-client'],
   ['client/react', 'holdfast-client-react'],
+  ['cluster', 'holdfast-cluster'],
   ['testing', 'holdfast-testing'],
   ['config', 'holdfast-config'],
 ]);
@@ -93,6 +95,7 @@ Made of the doc comments by \`npm run docs:api\`; not to be edited here.
 - [holdfast/agent](holdfast-agent.md): what an agent needs, in its thread
 - [holdfast/client](holdfast-client.md): a gateway, for browsers and programs
 - [holdfast/client/react](holdfast-client-react.md): the same for components of React
+- [holdfast/cluster](holdfast-cluster.md): one of several nodes over a database
 - [holdfast/testing](holdfast-testing.md): a runtime in a test
 - [holdfast/config](holdfast-config.md): reading and checking configs
 `,

@@ -27,6 +27,7 @@ export const programEntries = [
   'runtime/index.ts',
   'runtime/worker/agent.ts',
   'runtime/testing/index.ts',
+  'runtime/cluster/index.ts',
   'runtime/config/index.ts',
   'runtime/client/index.ts',
 ];

@@ -39,11 +39,13 @@ test('options of which some are wrong are refused, all at once', () => {
   expect(() => postgresStore(wrong)).toThrow(/url[\s\S]*schema[\s\S]*tls[\s\S]*keepIdsMs/);
 });
 
-test('importing Holdfast, or making a store, loads no driver', () => {
+test('importing Holdfast, or making a store or a cluster, loads no driver', () => {
   const program = `import { registerHooks } from 'node:module';
     const seen = [];
     registerHooks({ resolve(name, context, next) { seen.push(name); return next(name, context); } });
     const { postgresStore } = await import('holdfast');
+    const { cluster } = await import('holdfast/cluster');
+    cluster({ nodes: ['127.0.0.1:7700'], index: 0 });
     postgresStore({ url: 'postgresql://127.0.0.1/none' });
     console.log(seen.length > 10, seen.filter((name) => name === 'pg'));`;
   const given = ['-C', 'holdfast-source', '--input-type=module', '-e', program];

@@ -101,8 +101,8 @@ const TIDY_ROWS = 5000;
 const TIDY_MS = 1000;
 
 /**
- * Creates a store in a PostgreSQL database, 14 or later, for one process at a time: who opens it last has it, and whoever had
- * it before writes nothing any more. The package `pg` has to be installed; it is loaded when the store is opened.
+ * Creates a store in a PostgreSQL database, 14 or later, for one process at a time, or for the nodes of a `cluster()`: who opens it
+ * last has it, and whoever had it before writes nothing any more. The package `pg` has to be installed; it is loaded when the store is opened.
  *
  * Each group is written by one statement that leaves nothing in the session, so a pooler may stand between.
  *
