@@ -35,8 +35,21 @@ function rig(n: number) {
   }
   expect(isShown).toBe(true);
   hub.listen((events) => told.push(...events));
+  /** The instance at the address is in this state now. */
+  const enter = (sessionId: string, value: unknown, at: number): void => {
+    const snapshot = { status: 'active', value } as never;
+    const base = { rootId: ROOT_ID, sessionId, createdAt: String(at), id: `${sessionId} ${at}` };
+    const event = {
+      ...base,
+      type: '@xstate.snapshot',
+      _version: INSPECT_VERSION,
+      event: { type: 'e' },
+      snapshot,
+    };
+    hub.fromThread({ threadId: 'p', n: 1, name: 'holdfast:p:1' }, [event], 0);
+  };
   const ids = (): (string | undefined)[] => told.splice(0).map(({ sessionId }) => sessionId);
-  return { hub, ids };
+  return { hub, ids, enter };
 }
 
 test('an instance that ends takes along what is below it, children first, and nobody else', () => {
@@ -55,4 +68,20 @@ test('the actors of the others are not looked at for that, however many they are
     return stepsOf(() => hub.ended('a/7'));
   };
   expect(await stepsWith(10_000)).toBe(await stepsWith(1000));
+});
+
+test('since when an actor is in its state is known, also to one who comes later, however often it was told of it', () => {
+  const { hub, enter } = rig(2);
+  const known = (): unknown => {
+    const { isInstance, state, since } = [...hub.actors()].find(({ id }) => id === 'a/1') ?? {};
+    return [isInstance, state?.value, since];
+  };
+  enter('a/1', { busy: 'model' }, 5);
+  enter('a/1', { busy: 'model' }, 7);
+  expect(known()).toEqual([true, { busy: 'model' }, 5]);
+  enter('a/1', { busy: 'tool' }, 9);
+  expect(known()).toEqual([true, { busy: 'tool' }, 9]);
+  expect([...hub.actors()].filter(({ isInstance }) => isInstance)).toHaveLength(2);
+  hub.ended('a/1');
+  expect(known()).toEqual([undefined, undefined, undefined]);
 });

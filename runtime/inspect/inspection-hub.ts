@@ -1,9 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AnyActorRef } from 'xstate';
 import type { Clock } from '../base/clock.ts';
 import { callUser } from '../base/user-call.ts';
 import type { InspectionCounts } from '../telling/status.ts';
 import type { Scrubber } from '../secrets/scrub/scrubber.ts';
-import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
+import {
+  INSPECT_VERSION,
+  ROOT_ID,
+  type InspectedState,
+  type InspectionEvent,
+  type Naming,
+} from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { isCount } from '../wire/shapes.ts';
 import { isInspectionEvent } from './inspection-shape.ts';
@@ -39,7 +46,19 @@ export interface InspectionHubOptions extends InspectOptions {
 
 interface Known {
   readonly actor: InspectionEvent & { readonly type: '@xstate.actor' };
-  last: InspectionEvent | undefined;
+  last: (InspectionEvent & { readonly type: '@xstate.snapshot' }) | undefined;
+  /** Milliseconds since the epoch: the first that was told of the state value that it has. */
+  since: number;
+}
+
+/** An actor that runs, as it was told of last, with the values of secrets. */
+export interface KnownActor {
+  readonly id: string;
+  readonly isInstance: boolean;
+  readonly definition: string | undefined;
+  readonly state: InspectedState;
+  /** Milliseconds since the epoch: since when it is known to have its state value. */
+  readonly since: number;
 }
 
 /** Actors that are remembered for those who come later. */
@@ -99,6 +118,19 @@ export class InspectionHub implements ThreadInspection {
       const { actor, last } = known;
       return (last === undefined ? [actor] : [actor, last]).map((event) => this.#options.scrub(event));
     });
+  }
+
+  /** All actors that run. Nothing of it is to be told, or compared with what somebody asks for, before it is scrubbed. */
+  *actors(): Generator<KnownActor, void> {
+    for (const [id, { actor, last, since }] of this.#known) {
+      const { definition, holdfast, snapshot } = actor;
+      yield { id, isInstance: holdfast !== undefined, definition, state: last?.snapshot ?? snapshot, since };
+    }
+  }
+
+  /** Without the values of secrets. */
+  scrub<T>(value: T): T {
+    return this.#options.scrub(value);
   }
 
   /** Shows the runtime's own actors, those that there are and those that come. */
@@ -230,7 +262,7 @@ export class InspectionHub implements ThreadInspection {
       if (this.#known.size >= mostKnown && !this.#known.has(sessionId)) return false;
       // Anew at the end: behind its parent, wherever that is now.
       this.#forget(sessionId);
-      this.#known.set(sessionId, { actor: event, last: undefined });
+      this.#known.set(sessionId, { actor: event, last: undefined, since: Number(event.createdAt) });
       const instance = instanceOf(sessionId);
       const below = this.#byInstance.get(instance);
       if (below === undefined) this.#byInstance.set(instance, new Set([sessionId]));
@@ -240,8 +272,10 @@ export class InspectionHub implements ThreadInspection {
     const known = this.#known.get(sessionId);
     if (known === undefined) return false;
     if (event.type === '@xstate.event') return true;
+    const { status, value } = (event.snapshot ?? {}) as { status?: unknown; value?: unknown };
+    if (!isDeepStrictEqual(value, (known.last?.snapshot ?? known.actor.snapshot)?.value))
+      known.since = Number(event.createdAt);
     known.last = event;
-    const { status } = (event.snapshot ?? {}) as { status?: unknown };
     if (status !== undefined && status !== 'active') this.#forget(sessionId);
     return true;
   }

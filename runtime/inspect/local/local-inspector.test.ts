@@ -72,6 +72,24 @@ async function rig(options: Partial<LocalInspectorOptions> = {}) {
 
 const json = { 'content-type': 'application/json' };
 
+test('what a page may ask for needs a session and no more; what makes no sense, or is too long, is refused', async () => {
+  const asked: object[] = [];
+  const question = (one: object): object | undefined => {
+    asked.push(one);
+    return 'n' in one ? { told: one.n } : undefined;
+  };
+  const { ask, enter } = await rig({ questions: new Map([['/sum', question]]) });
+  expect((await ask('/sum', { method: 'POST', headers: json }, '{"n":1}')).status).toBe(401);
+  const session = await enter();
+  const headers = { ...session, ...json };
+  const told = await ask('/sum', { method: 'POST', headers }, '{"n":1}');
+  expect([told.status, await told.whole]).toEqual([200, '{"told":1}']);
+  expect((await ask('/sum', { method: 'POST', headers }, '{}')).status).toBe(400);
+  expect((await ask('/sum', { method: 'POST', headers: session }, '{"n":1}')).status).toBe(415);
+  expect((await ask('/sum', { method: 'POST', headers }, `"${'x'.repeat(70_000)}"`)).status).toBe(413);
+  expect(asked).toEqual([{ n: 1 }, {}]);
+});
+
 test('a link opens the page once; what the page shows needs the session that the link gave', async () => {
   const { ask, enter, link } = await rig();
   expect((await ask('/events')).status).toBe(401);

@@ -31,6 +31,8 @@ export interface LocalInspectorOptions {
   readonly page: 'local' | 'stately';
   /** JSON-safe, without the values of secrets. */
   readonly status: () => object;
+  /** What the page may ask at any time, by path: the answers are JSON-safe, and undefined for what makes no sense. */
+  readonly questions?: ReadonlyMap<string, Question> | undefined;
   /** What the page may do; absent: it looks on. */
   readonly actions?: PageActions | undefined;
   /** Milliseconds, for the budget of the host. Default: `performance.now`. */
@@ -38,6 +40,11 @@ export interface LocalInspectorOptions {
   /** Is told what went wrong with a viewer or its connection. */
   readonly failed: Failed;
 }
+
+export type Question = (
+  asked: object,
+  signal: AbortSignal,
+) => object | undefined | Promise<object | undefined>;
 
 export interface PageActions {
   /** Sends the event to the instance at the address, and resolves when it has been handled. */
@@ -131,6 +138,8 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     // The page itself tells nothing of the runtime. A tab that loads it again can bring no header.
     if (request.method === 'GET' && path !== '/events') return sendFile(response, path);
     if (!access.hasSession(request)) return answer(response, 401, noAccess);
+    const question = options.questions?.get(path);
+    if (request.method === 'POST' && question !== undefined) return tell(request, response, question);
     if (request.method === 'POST') return act(request, response, path);
     if (request.method !== 'GET') return answer(response, 405, 'GET and POST only\n');
     return watch(response);
@@ -174,15 +183,34 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     response.on('close', leave);
   }
 
+  /** The JSON that was sent; undefined: it was refused. */
+  async function bodyOf(request: IncomingMessage, response: ServerResponse): Promise<object | undefined> {
+    // Browsers ask before they send this type to another site; forms cannot.
+    if (request.headers['content-type'] !== 'application/json') {
+      answer(response, 415, 'send application/json\n');
+      return undefined;
+    }
+    const body = await readBody(request);
+    if (body === undefined) answer(response, 413, `at most ${mostBody} bytes\n`);
+    return body;
+  }
+
+  async function tell(request: IncomingMessage, response: ServerResponse, question: Question): Promise<void> {
+    const body = await bodyOf(request, response);
+    if (body === undefined) return;
+    const left = new AbortController();
+    response.on('close', () => left.abort());
+    const told = await question(body, left.signal);
+    if (told === undefined) answer(response, 400, 'what is asked for makes no sense\n');
+    else answerJson(response, 200, told);
+  }
+
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const { actions } = options;
     if (actions === undefined)
       return answer(response, 403, 'this page is read-only; start the runtime with `allowSend: true`\n');
-    // Browsers ask before they send this type to another site; forms cannot.
-    if (request.headers['content-type'] !== 'application/json')
-      return answer(response, 415, 'send application/json\n');
-    const body = await readBody(request);
-    if (body === undefined) return answer(response, 413, `at most ${mostBody} bytes\n`);
+    const body = await bodyOf(request, response);
+    if (body === undefined) return;
     const { address, event, id } = body as { address?: unknown; event?: unknown; id?: unknown };
     try {
       if (path === '/accepts' && typeof address === 'string')

@@ -9,7 +9,13 @@ import type { AgentSchemas } from '../../wire/agent-schemas.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
-import { startLocalInspector, type PageActions, type RunningInspector } from './local-inspector.ts';
+import { fleetQuestion, Fleets } from './fleets.ts';
+import {
+  startLocalInspector,
+  type PageActions,
+  type Question,
+  type RunningInspector,
+} from './local-inspector.ts';
 
 interface Instance {
   readonly agent: string;
@@ -41,13 +47,16 @@ export async function openPage(
 ): Promise<RunningInspector | undefined> {
   const { inspection: hub } = system;
   if (hub === undefined || options.page === undefined) return undefined;
+  const fleets = new Fleets({ hub, clock: system.clock, status: () => system.status() });
   const page = await startLocalInspector({
     hub,
     clock: system.clock,
     page: options.page,
     port: options.port,
+    questions: questionsOf(fleets),
     status: () => ({
-      status: system.status(),
+      status: fleets.status,
+      fleets: fleets.summaries(),
       deadLetters: system.listDeadLetters().slice(-mostLetters).map(shown),
     }),
     actions: options.allowSend === true ? actionsOf(system) : undefined,
@@ -60,6 +69,19 @@ export async function openPage(
       'the inspector is there; runtime.inspector.link() or holdfast inspect gives a link to it',
     );
   return page;
+}
+
+/** What a page may ask for, beside what it is told by itself. */
+export function questionsOf(fleets: Fleets): ReadonlyMap<string, Question> {
+  return new Map<string, Question>([
+    [
+      '/fleet',
+      (asked) => {
+        const question = fleetQuestion(asked);
+        return question && { fleet: fleets.fleet(question) };
+      },
+    ],
+  ]);
 }
 
 function actionsOf(system: InspectedSystem): PageActions {

@@ -1,5 +1,6 @@
 import type { Actor } from './actors.ts';
 import { Chart } from './chart.ts';
+import type { ChartLayouts } from './chart-layouts.ts';
 import { valueText } from './chart-graph.ts';
 import { byId, el, say } from './dom.ts';
 import { megabytes, percent, short } from './figures.ts';
@@ -28,10 +29,14 @@ export interface Moment {
 
 /** The chosen actor: where it is, its figures, its chart, its context, and a form to send it an event. */
 export class ActorPanel {
-  readonly #chart = new Chart(byId('chart'));
+  readonly #chart: Chart;
   readonly #form = new SendForm();
   #shown: { readonly id: string; readonly definition: string | undefined } | undefined;
   #context: unknown;
+
+  constructor(layouts: ChartLayouts) {
+    this.#chart = new Chart(byId('chart'), layouts);
+  }
 
   /** As it is now, or as it was at a `moment`. */
   draw(

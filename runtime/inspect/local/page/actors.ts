@@ -102,6 +102,13 @@ export class Actors {
     }
   }
 
+  /** The machine of an agent, as one of its instances has it. */
+  definitionOf(agent: string): string | undefined {
+    for (const { id, kind, definition } of this.byId.values())
+      if (kind === 'instance' && definition !== undefined && id.startsWith(`${agent}/`)) return definition;
+    return undefined;
+  }
+
   /** It, and all that it is in, the innermost first. */
   lineage(id: string): Actor[] {
     const lineage: Actor[] = [];

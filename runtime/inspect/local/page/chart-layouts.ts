@@ -1,6 +1,6 @@
 import { chartGraph, type ChartGraph } from './chart-graph.ts';
 import { fromElk, toElk, type ChartLayout, type Direction, type Measure } from './chart-layout.ts';
-import { planChart } from './chart-plan.ts';
+import { planChart, withoutTexts } from './chart-plan.ts';
 import { LayoutWorker } from './layout-worker.ts';
 
 /** Machines whose charts are kept: more than a runtime has agents, mostly. */
@@ -30,21 +30,35 @@ export class ChartLayouts {
     return graph;
   }
 
-  /** Of a layout that begins to the right and one that begins downwards the one that can be shown larger in this room. */
-  async best(graph: ChartGraph, closed: ReadonlySet<string>, room: Room): Promise<ChartLayout> {
-    const across = await this.#laidOut(graph, closed, 'RIGHT');
+  /**
+   * Of a layout that begins to the right and one that begins downwards the one that can be shown larger in this room; `beside`
+   * stands beside the names of states instead of all other texts, if it is given.
+   */
+  async best(
+    graph: ChartGraph,
+    closed: ReadonlySet<string>,
+    room: Room,
+    beside?: string,
+  ): Promise<ChartLayout> {
+    const across = await this.#laidOut(graph, closed, 'RIGHT', beside);
     if (scaleToFit(across, room) === 1) return across;
-    const down = await this.#laidOut(graph, closed, 'DOWN');
+    const down = await this.#laidOut(graph, closed, 'DOWN', beside);
     return scaleToFit(down, room) > scaleToFit(across, room) ? down : across;
   }
 
-  #laidOut(graph: ChartGraph, closed: ReadonlySet<string>, direction: Direction): Promise<ChartLayout> {
+  #laidOut(
+    graph: ChartGraph,
+    closed: ReadonlySet<string>,
+    direction: Direction,
+    beside: string | undefined,
+  ): Promise<ChartLayout> {
     const layouts = this.#layouts.get(graph) ?? new Map<string, Promise<ChartLayout>>();
     this.#layouts.set(graph, layouts);
-    const key = JSON.stringify([direction, ...Array.from(closed).toSorted()]);
+    const key = JSON.stringify([direction, beside, ...Array.from(closed).toSorted()]);
     const known = layouts.get(key);
     if (known !== undefined) return known;
-    const plan = planChart(graph, closed);
+    const whole = planChart(graph, closed);
+    const plan = beside === undefined ? whole : withoutTexts(whole, beside);
     const made = this.#worker
       .layout(toElk(plan, this.#measure, direction))
       .then((laid) => fromElk(laid, plan));

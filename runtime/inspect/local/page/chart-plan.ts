@@ -159,6 +159,19 @@ export function planChart(graph: ChartGraph, closed: ReadonlySet<string>): Chart
   };
 }
 
+/** The same boxes and arrows without texts, but for the names of states and what stands `beside` them. */
+export function withoutTexts({ root, states, edges }: ChartPlan, beside: string): ChartPlan {
+  const bare = Array.from(states, ([id, state]): [string, PlannedState] => {
+    const mark = state.type === 'history' ? state.mark : beside;
+    return [id, { ...state, mark, lines: [], stays: [], whole: undefined }];
+  });
+  return {
+    root,
+    states: new Map(bare),
+    edges: edges.map((edge) => ({ ...edge, lines: [], clocks: [], whole: edge.labels.join('\n') })),
+  };
+}
+
 /** How many states are in it, at any depth. */
 export function statesIn({ ranks }: ChartState): number {
   return ranks.flat().reduce((sum, child) => sum + 1 + statesIn(child), 0);

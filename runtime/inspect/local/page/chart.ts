@@ -1,6 +1,6 @@
 import { activeStates, type ChartGraph, type ChartState } from './chart-graph.ts';
 import { drawChart, type Drawing } from './chart-drawing.ts';
-import { ChartLayouts, type Room } from './chart-layouts.ts';
+import type { ChartLayouts, Room } from './chart-layouts.ts';
 import { chartMermaid } from './chart-mermaid.ts';
 import { planChart, statesIn } from './chart-plan.ts';
 import { standaloneSvg } from './chart-svg.ts';
@@ -8,7 +8,7 @@ import { ChartView } from './chart-view.ts';
 import { byId, el, say } from './dom.ts';
 
 /** A chart with more states opens with those closed that are not active, and so can be read. */
-const mostOpen = 30;
+export const mostOpen = 30;
 
 /** A change of a state's value that was seen. */
 export interface Change {
@@ -21,7 +21,7 @@ export interface Change {
 export class Chart {
   readonly #container: HTMLElement;
   readonly #view: ChartView;
-  readonly #layouts = new ChartLayouts();
+  readonly #layouts: ChartLayouts;
   /** What the reader closed and opened, by machine. */
   readonly #toggled = new WeakMap<ChartGraph, Map<string, boolean>>();
   #graph: ChartGraph | undefined;
@@ -35,8 +35,9 @@ export class Chart {
   /** The closed states of the layout that is drawn or under way. */
   #asked = '';
 
-  constructor(container: HTMLElement) {
+  constructor(container: HTMLElement, layouts: ChartLayouts) {
     this.#container = container;
+    this.#layouts = layouts;
     const minimap = document.querySelector<SVGSVGElement>('#minimap');
     if (minimap === null) throw new Error('the page has no #minimap');
     this.#view = new ChartView(container, minimap);

@@ -1,3 +1,4 @@
+import { sendJson } from './requests.ts';
 import { readServerSent } from './server-sent.ts';
 import { authorization } from './session.ts';
 import type { Accepts, Issue } from './told.ts';
@@ -61,11 +62,7 @@ export interface Answer {
 
 export async function post(path: '/send' | '/replay' | '/accepts', body: object): Promise<Answer> {
   try {
-    const answer = await fetch(path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...authorization() },
-      body: JSON.stringify(body),
-    });
+    const answer = await sendJson(path, body);
     if (answer.status === 200) return (await answer.json()) as Answer;
     if (answer.ok) return {};
     if (answer.status !== 422) return { problem: (await answer.text()).trim() };

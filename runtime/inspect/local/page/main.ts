@@ -1,8 +1,11 @@
 import { ActorPanel } from './actor-panel.ts';
 import { Actors, type Message } from './actors.ts';
+import { AgentsList } from './agents-list.ts';
+import { ChartLayouts } from './chart-layouts.ts';
 import { byId, element, say } from './dom.ts';
 import { Feed, post } from './feed.ts';
 import { duration, short } from './figures.ts';
+import { FleetPanel, type FleetChoice } from './fleet-panel.ts';
 import { Held, type Told } from './held.ts';
 import { MomentView } from './moment.ts';
 import { Recorder } from './recorder.ts';
@@ -19,20 +22,25 @@ import { WrongList } from './wrong-list.ts';
 const DRAW_MS = 200;
 
 const actors = new Actors();
+const layouts = new ChartLayouts();
 const recorder = new Recorder();
 const held = new Held();
-const tree = new Tree(byId('tree'), actors, atOnce);
+const tree = new Tree(byId('tree'), actors, () => lookAtFleet(undefined));
 const timeline: Timeline = new Timeline(atOnce);
 const moment = new MomentView(
   () => timeline.live(),
   (by) => timeline.step(by),
 );
-const panel = new ActorPanel();
-const wrong = new WrongList((id) => {
-  element('filter', HTMLInputElement).value = '';
-  tree.show(id);
-  byId('tree').focus();
+const panel = new ActorPanel(layouts);
+const agents = new AgentsList((agent) => lookAtFleet({ agent, order: 'worst', isReversed: false }));
+const fleet = new FleetPanel({
+  layouts,
+  definitionOf: (agent) => actors.definitionOf(agent),
+  open: openActor,
+  choose: lookAtFleet,
+  changed,
 });
+const wrong = new WrongList(openActor);
 const sequence = new SequenceView(byId('sequence'), actors, nameOf);
 let tick: Tick | undefined;
 let handled = 0;
@@ -41,6 +49,7 @@ let stale = true;
 let drawnAt = 0;
 let letters = '';
 let newest: Message | undefined;
+let looked: FleetChoice | undefined;
 
 const feed = new Feed({
   told(kind, data, size) {
@@ -88,6 +97,21 @@ function atOnce(): void {
   drawnAt = -Infinity;
 }
 
+function openActor(id: string): void {
+  element('filter', HTMLInputElement).value = '';
+  tree.show(id);
+  byId('tree').focus();
+}
+
+/** Shows the fleet of an agent, or the chosen actor. */
+function lookAtFleet(choice: FleetChoice | undefined): void {
+  looked = choice;
+  document.body.dataset['view'] = choice === undefined ? 'actor' : 'fleet';
+  byId('fleet').hidden = choice === undefined;
+  fleet.choose(choice);
+  atOnce();
+}
+
 function learn(told: Tick): void {
   const sum = told.status.instances.reduce((sum, { handled }) => sum + handled, 0);
   const now = performance.now();
@@ -116,12 +140,12 @@ function draw(now: number): void {
   drawnAt = now;
   const time = held.moment(Date.now());
   actors.sweep(time);
-  const selected = tree.selected;
-  if (selected === undefined || !actors.byId.has(selected)) {
+  if (tree.selected === undefined && looked === undefined) {
     const first = [...actors.byId.values()].find(({ kind }) => kind === 'instance');
-    if (selected === undefined && first !== undefined) tree.select(first.id);
+    if (first !== undefined) tree.select(first.id);
   }
   tree.draw();
+  agents.draw(tick?.fleets ?? [], looked?.agent);
   const id = tree.selected ?? '';
   const actor = actors.byId.get(id);
   const problem = actor && tree.problemOf(actor);
@@ -131,16 +155,18 @@ function draw(now: number): void {
     instance: tree.instanceOf(id),
     problem,
   };
-  const record = id === '' ? undefined : recorder.look(id, actor?.snapshot);
-  timeline.draw(record);
-  const chosen = timeline.chosen;
-  moment.draw(chosen);
-  panel.draw(actor, figures, {
-    mayAct: tick?.mayAct === true,
-    moment: chosen && { at: chosen.at, snapshot: record?.stateAt(chosen.n) },
-  });
+  if (looked === undefined) {
+    const record = id === '' ? undefined : recorder.look(id, actor?.snapshot);
+    timeline.draw(record);
+    const chosen = timeline.chosen;
+    moment.draw(chosen);
+    panel.draw(actor, figures, {
+      mayAct: tick?.mayAct === true,
+      moment: chosen && { at: chosen.at, snapshot: record?.stateAt(chosen.n) },
+    });
+    drawSequence(id);
+  } else fleet.draw(now, held.isHeld);
   if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), time);
-  drawSequence(id);
   drawTables();
 }
 

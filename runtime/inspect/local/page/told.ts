@@ -134,9 +134,47 @@ export interface Issue {
   readonly expected?: string;
 }
 
+/** How many instances of an agent are in a state. */
+export interface StateCount {
+  /** Keys joined by dots, without the machine; `is:quarantined` of a phase in which an instance is in none. */
+  readonly name: string;
+  readonly count: number;
+  /** Its place among the states of the machine; absent for a phase. */
+  readonly place?: number;
+}
+
+export interface FleetSummary {
+  readonly agent: string;
+  readonly total: number;
+  /** The innermost states that have instances; phases first. */
+  readonly states: readonly StateCount[];
+}
+
+export interface FleetRow {
+  readonly address: string;
+  readonly states: readonly string[];
+  readonly forMs?: number;
+  readonly mailbox: number;
+  readonly restarts: number;
+  readonly failure?: { readonly at: number; readonly text: string };
+}
+
+/** All instances of an agent, and some of them as rows. */
+export interface Fleet extends FleetSummary {
+  readonly threads: number;
+  /** States with others in them. */
+  readonly outer: readonly StateCount[];
+  readonly medianMs: Readonly<Record<string, number>>;
+  /** Those of which the rows are a part. */
+  readonly matched: number;
+  readonly from: number;
+  readonly rows: readonly FleetRow[];
+}
+
 /** Comes each second. */
 export interface Tick {
   readonly status: Status;
+  readonly fleets: readonly FleetSummary[];
   readonly deadLetters: readonly DeadLetter[];
   /** The page may send events and replay letters. */
   readonly mayAct: boolean;
