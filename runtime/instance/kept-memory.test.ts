@@ -1,6 +1,6 @@
 import { queryObjects } from 'node:v8';
 import { createRuntime, type AgentRef } from 'holdfast';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import { Waiting } from '../mailbox/waiting.ts';
@@ -10,10 +10,9 @@ import { Instance } from './instance.ts';
 
 const NOON = Date.now() + 24 * 60 * 60 * 1000;
 /** Those that are still reachable: it collects garbage. */
-const count = (of: new (...of: never[]) => object): number => queryObjects(of as never, { format: 'count' });
-/** Waits until as many are left. */
-const becomes = (of: new (...of: never[]) => object, most: number): Promise<void> =>
-  vi.waitFor(() => expect(count(of)).toBe(most), { timeout: 20_000, interval: 200 });
+const count = (of: typeof Instance | typeof Waiting | typeof IdInUse): number =>
+  queryObjects(of, { format: 'count' });
+const soon = { timeout: 20_000, interval: 200 };
 
 it('nothing is kept of calls with an id that a full mailbox refused', async () => {
   const gate = gatedStore();
@@ -34,7 +33,7 @@ it('nothing is kept of calls with an id that a full mailbox refused', async () =
   gate.open();
   const codes = await Promise.all(outcomes);
   expect(codes.filter((code) => code === 'MAILBOX_FULL').length).toBeGreaterThan(30);
-  await becomes(IdInUse, 0);
+  await expect.poll(() => count(IdInUse), soon).toBe(0);
 });
 
 it('nothing is kept of events with an id when their instance ends before they are due', async () => {
@@ -44,8 +43,8 @@ it('nothing is kept of events with an id when their instance ends before they ar
     for (let n = 0; n < 10; n++) await ref.enqueue({ type: 'note', n }, { id: `n${n}`, at: NOON });
     await ref.stop();
   })();
-  await becomes(IdInUse, 0);
-  await becomes(Instance, 0);
+  await expect.poll(() => count(IdInUse), soon).toBe(0);
+  await expect.poll(() => count(Instance), soon).toBe(0);
 });
 
 it('an event with an id that is due later does not keep its passive instance in memory', async () => {
@@ -60,11 +59,10 @@ it('an event with an id that is due later does not keep its passive instance in 
     await ref.enqueue({ type: 'note', n: 1 }, { id: 'one', at: NOON });
   })();
   await passive;
-  await becomes(Instance, 0);
+  await expect.poll(() => count(Instance), soon).toBe(0);
 });
 
 it('nothing is kept of a runtime that has stopped', async () => {
-  const before = count(Waiting);
   await (async (): Promise<void> => {
     const runtime = await createRuntime(
       { agents: { diary: fixture('diary') } },
@@ -74,5 +72,5 @@ it('nothing is kept of a runtime that has stopped', async () => {
     await ref.ask({ type: 'note', n: 1 }, { id: 'one', timeoutMs: 3_600_000 });
     await runtime.stop();
   })();
-  await becomes(Waiting, before);
+  await expect.poll(() => count(Waiting), soon).toBe(0);
 });

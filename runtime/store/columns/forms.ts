@@ -198,10 +198,11 @@ export function toRow(columns: Columns, seals: Seals): MailboxRow {
 export const ID_COLUMNS = 'address, caller, id, hash, outcome, until, key_id, crc, value';
 
 export function idColumns(kept: KeptId, seals: Seals): Columns {
-  const { address, caller, hash, outcome, until } = kept;
+  const { address, caller, outcome, until } = kept;
   const id = toNameColumn(kept.id);
-  const value = kept.value === undefined ? null : seals.seal(kept.value, idName(address, caller, id));
-  const small = [address, caller, id, hash, outcome, until, value === null ? null : seals.keyId];
+  const name = idName(address, caller, id);
+  const value = kept.value === undefined ? null : seals.seal(kept.value, name);
+  const small = [address, caller, id, sealedHash(kept.hash, name, seals), outcome, until, seals.keyId];
   return [...small, checksum(small, value), value];
 }
 
@@ -218,8 +219,27 @@ export function toId(columns: Columns, seals: Seals): KeptId {
     EncodedState | null,
   ];
   check(columns.slice(0, 7), crc, [value], `an id of ${address}`);
-  const kept = { address, caller, id: fromNameColumn(id), hash, outcome, until };
-  return value === null ? kept : { ...kept, value: seals.open(value, keyId, idName(address, caller, id)) };
+  const name = idName(address, caller, id);
+  const opened = openedHash(hash, keyId, name, seals);
+  const kept = { address, caller, id: fromNameColumn(id), hash: opened, outcome, until };
+  return value === null ? kept : { ...kept, value: seals.open(value, keyId, name) };
+}
+
+/** The place of the hash among the columns of an id. */
+const HASH_AT = 3;
+/** Begins a hash that is sealed; no other begins so. */
+const SEALED = '*';
+
+/** With the hash of an event as it is, a guess at that event could be tried. */
+function sealedHash(hash: string, of: string, seals: Seals): string {
+  const sealed = seals.seal(hash, `${of} hash`);
+  return typeof sealed === 'string' ? sealed : SEALED + Buffer.from(sealed).toString('base64url');
+}
+
+/** Those of before hashes were sealed are as they were. */
+function openedHash(hash: string, keyId: number | null, of: string, seals: Seals): string {
+  if (!hash.startsWith(SEALED)) return hash;
+  return seals.open(Buffer.from(hash.slice(1), 'base64url'), keyId, `${of} hash`) as string;
 }
 
 export const STEP_COLUMNS = 'address, start, key, key_id, crc, value';
@@ -347,8 +367,11 @@ export function resealed(
         ? null
         : to.seal(from.open(value as EncodedState, keyId, names[i] as string), names[i] as string),
     );
-  const isAny = values.some((value) => value !== null);
-  const head = [...columns.slice(0, small - 1), isAny ? to.keyId : null];
+  const head = [...columns.slice(0, small - 1), to.keyId];
+  if (table === 'ids') {
+    const of = names[0] as string;
+    head[HASH_AT] = sealedHash(openedHash(head[HASH_AT] as string, keyId, of, from), of, to);
+  }
   return [...head, checksum(head, ...values), ...values, ...columns.slice(small + 1 + large)];
 }
 

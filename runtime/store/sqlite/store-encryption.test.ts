@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { group, keptId } from '../../testing/durable-store-samples.ts';
+import { hashOf } from '../kept-id.ts';
 import { address, fill, storeFolder } from './fixtures/filled.ts';
-import { backupStore, checkStoreFile, exportStoreLines } from './store-care.ts';
+import { backupStore, checkStoreFile, exportStoreLines, rekeyStoreFile } from './store-care.ts';
 
 const { path, open } = storeFolder();
 const key = (n: number): Uint8Array => new Uint8Array(40).fill(n);
@@ -28,6 +30,44 @@ test('neither file, log nor backup has what is kept, and addresses stand in them
   expect(readFileSync(path('lines.jsonl'), 'utf8').split(CANARY).length).toBeGreaterThan(100);
   expect(inspect(store, { depth: 9, showHidden: true })).not.toMatch(/01010101|\b1, 1, 1, 1/);
   await store.close();
+});
+
+test('a guess at an event cannot be tried by the hash beside its id, which is compared as before, also after a rekey', async () => {
+  const file = path('hashes.db');
+  const hash = hashOf('{"type":"pay","amount":10}');
+  const ids = [
+    keptId({ id: 'open', hash, outcome: 'open', value: undefined }),
+    keptId({ id: 'done', hash, value: '1' }),
+  ];
+  const hashes = (): unknown[] => {
+    const db = new DatabaseSync(file, { readOnly: true });
+    const found = db.prepare('select hash from ids').all();
+    db.close();
+    return found.map((one) => one['hash']);
+  };
+  const first = await open({ path: file, encryption: { key: key(1) } });
+  await first.commit(group('1', { ids }));
+  await first.close();
+  const sealed = hashes();
+  await rekeyStoreFile(file, { key: key(2), previous: [key(1)] });
+  expect(new Set([...sealed, ...hashes()]).size).toBe(4);
+  expect([...sealed, ...hashes()]).not.toContain(hash);
+  // As it stood in stores of before.
+  const db = new DatabaseSync(file);
+  const { checksum } = await import('../columns/checksum.ts');
+  const row = db.prepare("select * from ids where id = 'open'").get() as Record<string, never>;
+  const small = [row['address'], row['caller'], 'open', hash, 'open', row['until'], null];
+  db.prepare("update ids set hash = ?, key_id = null, crc = ? where id = 'open'").run(
+    hash,
+    checksum(small as never, null),
+  );
+  db.close();
+  const second = await open({ path: file, encryption: { key: key(2) } });
+  for (const { address: of, caller, id } of ids)
+    expect(await second.id(of, caller, id)).toMatchObject({ id, hash });
+  await second.close();
+  await rekeyStoreFile(file, { key: key(3), previous: [key(2)] });
+  expect(hashes()).not.toContain(hash);
 });
 
 test('a store is opened with the key that it was made with, and says which that is', async () => {

@@ -18,9 +18,7 @@ function keysIn(file: string): { readonly used: unknown[]; readonly kept: unknow
       .prepare(sql)
       .all()
       .map((row) => Object.values(row)[0]);
-  const used = TABLES.map(({ table }) =>
-    numbers(`select distinct key_id from ${table}${table === 'ids' ? ' where value is not null' : ''}`),
-  );
+  const used = TABLES.map(({ table }) => numbers(`select distinct key_id from ${table}`));
   const kept = numbers('select id from keys');
   db.close();
   return { used, kept };
