@@ -8,8 +8,18 @@
  * - `hang`: its thread was busy with one thing for `watchdog.killMs`, and was ended
  * - `init-timeout`: it or its thread did not start within `startTimeoutMs`
  * - `shutdown`: `runtime.stop()` ended it
+ * - `unreachable`: it is on another node, which cannot be reached: nobody knows whether it has ended
  */
-export type StopReason = 'done' | 'stopped' | 'error' | 'exit' | 'oom' | 'hang' | 'init-timeout' | 'shutdown';
+export type StopReason =
+  | 'done'
+  | 'stopped'
+  | 'error'
+  | 'exit'
+  | 'oom'
+  | 'hang'
+  | 'init-timeout'
+  | 'shutdown'
+  | 'unreachable';
 
 /** The end of one incarnation; watchers receive it once. */
 export interface IncarnationEnd {

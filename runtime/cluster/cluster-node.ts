@@ -12,6 +12,7 @@ import type { NodeShare } from '../system/node-share.ts';
 import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
 import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
+import { asAgentRef } from './far-members.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
@@ -105,7 +106,7 @@ export class PlacedNode implements JoinedNode {
       keep: (to, event, at) => this.#keep(to, event, at),
       unsent: (error) => this.#local.system.unsent(address, error),
     });
-    return ref as unknown as AgentRef;
+    return asAgentRef(ref, this.#local.system.threadIdOf(ref.agent));
   }
 
   async spawn(

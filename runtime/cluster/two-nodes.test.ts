@@ -135,6 +135,22 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     await expect(here.spawn('nobody' as 'account', { id })).rejects.toMatchObject({ code: 'AGENT_UNKNOWN' });
   });
 
+  it('an instance that the config lists starts on the node that has its address, and on no other', async () => {
+    const listed = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => `standing/${id}`);
+    const ours = listed.filter((address) => partitionOf(address) % 2 === 0);
+    expect(ours.length % listed.length).toBeGreaterThan(0);
+    const started = here.status().instances.filter(({ agent }) => agent === 'standing');
+    expect(started.map(({ address }) => address).toSorted()).toEqual(ours);
+    for (const address of listed) expect(await here.find(address)).toMatchObject({ resident: true });
+  });
+
+  it('a call that is not carried says so, and what a reference is', async () => {
+    const theirs = here.get(`account/${idOf(1)}`) as AgentRef;
+    expect(theirs).toMatchObject({ agent: 'account', node: 1, thread: -1, incarnation: 0 });
+    for (const call of ['subscribe', 'on', 'getSnapshot'] as const)
+      expect(() => (theirs[call] as () => void)()).toThrow(expect.objectContaining({ code: 'NOT_LOCAL' }));
+  });
+
   it('what is sent and enqueued comes before what is asked later', async () => {
     const theirs = await here.getOrSpawn('account', idOf(1));
     theirs.send({ type: 'deposit', amount: 1 });
@@ -242,6 +258,19 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     const begun = `account/${idOf(1)}`;
     expect(await ours.ask({ type: 'ask', to: begun, event })).toEqual({ answer: 5 });
     expect(here.deadLetters.list().filter(({ address }) => address === begun)).toEqual([]);
+  });
+
+  it('an agent that is not durable is told that it does not reach those of another node, and nothing is started there', async () => {
+    const ours = await here.spawn('fleeting', { id: 'a' });
+    expect(ours.node).toBe(0);
+    const to = `account/${idOf(1)}`;
+    const event = { type: 'deposit', amount: 5 };
+    expect(await ours.ask({ type: 'ask', to, event })).toMatchObject({ code: 'NOT_LOCAL' });
+    await ours.deliver({ type: 'send', to, event });
+    await expect
+      .poll(() => here.deadLetters.list().filter(({ address }) => address === to), within)
+      .toContainEqual(expect.objectContaining({ event, why: expect.stringContaining('NOT_LOCAL') }));
+    expect(await here.find(to)).toBeUndefined();
   });
 
   it('instances of a partition that goes to another node end untold, and go on from what was committed', async () => {

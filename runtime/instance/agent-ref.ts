@@ -67,11 +67,11 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   readonly agent: string;
   /** The `threadId` of the pool. */
   readonly threadId: string;
-  /** Node's id of the worker thread that hosts the instance; -1 while it has none. */
+  /** Node's id of the worker thread that hosts the instance; -1 while it has none, and for one of another node of a cluster. */
   readonly thread: number;
   /** The number of the node that has the instance; `undefined` for a runtime that is no node of a cluster. */
   readonly node: number | undefined;
-  /** The incarnation: 1, or one more than the last in the store; it grows by one with each restart. */
+  /** The incarnation: 1, or one more than the last in the store; it grows by one with each restart. 0 for an instance of another node of a cluster. */
   readonly incarnation: number;
   /**
    * Sends an event, and resolves when the instance has handled it, also when its turn threw; await it to keep to the

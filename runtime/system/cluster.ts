@@ -49,6 +49,7 @@ export interface LocalNode {
     | 'storeId'
     | 'scrubber'
     | 'find'
+    | 'threadIdOf'
   >;
   /** As the methods of a runtime, with their options as they came. */
   readonly spawn: (agent: string, id: string, options: unknown) => Promise<AgentRef>;

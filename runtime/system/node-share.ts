@@ -18,6 +18,15 @@ export interface NodeShare {
   status(): ClusterStatus;
 }
 
+/** The error for an instance that is not durable, and sends to one that runs on another node. */
+export function notLinked(address: string): HoldfastError {
+  return new HoldfastError(
+    'NOT_LOCAL',
+    `${address} belongs to another node, and an instance that is not durable reaches those of its own node alone; send from a ` +
+      'durable one, or from the program',
+  );
+}
+
 /** The error for who wants an instance here that runs on another node. */
 export function notLocal(address: string): HoldfastError {
   return new HoldfastError(

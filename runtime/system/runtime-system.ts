@@ -26,7 +26,7 @@ import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts
 import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
 import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
-import { type NodeShare, notLocal } from './node-share.ts';
+import { type NodeShare, notLinked, notLocal } from './node-share.ts';
 import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/runtime-events.ts';
@@ -272,6 +272,7 @@ export class RuntimeSystem {
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       activate: (pool, address) => this.#activate(pool, address),
       rouse: (address) => this.#rouse(address),
+      away: (address) => (this.#elsewhere(address) === undefined ? undefined : notLinked(address)),
       deadLetters: this.deadLetters,
     });
     const { warn } = this;
@@ -728,6 +729,11 @@ export class RuntimeSystem {
       const message = `${address} was not started: agents of pool "${threadId}" have started ${count} instances that exist; ${advice}`;
       return new HoldfastError('ACTIVATION_LIMIT', message);
     });
+  }
+
+  /** The pool of an agent of the config. */
+  threadIdOf(agent: string): string {
+    return this.#agent(agent).threadId;
   }
 
   /** The names of the agents. */

@@ -23,6 +23,8 @@ export interface PeerBrokerOptions {
   readonly poolOf: (address: string) => string | undefined;
   /** Wakes the instance at an address that is in the store; `undefined` when there is nothing to wait for. Never rejects. */
   readonly rouse?: ((address: string) => Promise<void> | undefined) | undefined;
+  /** The error for who sends over a link to an address that another node has; `undefined` for all others. */
+  readonly away?: ((address: string) => HoldfastError | undefined) | undefined;
   /** Starts the instance at an address, for an agent of that pool, unless it is there. */
   readonly activate: (pool: string, address: string) => Promise<void>;
   readonly deadLetters: DeadLetters;
@@ -69,6 +71,8 @@ export class PeerBroker {
     const { instanceAt, poolOf, activate, rouse } = this.#options;
     if (!isPeerRequest(request)) return { refused: 'unknown-address' };
     const { sender, address, id, taken } = request;
+    const away = instanceAt(address) === undefined ? this.#options.away?.(address) : undefined;
+    if (away !== undefined) return { refused: 'unknown-address', error: encodeError(away) };
     // A thread speaks for its own pool only.
     const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
     const sending = this.#sendingOf(from, id, address, taken);
@@ -260,7 +264,8 @@ export class PeerBroker {
     const { instanceAt, rouse } = this.#options;
     if (instanceAt(address) === undefined) await rouse?.(address);
     const instance = instanceAt(address);
-    if (instance === undefined) return { address, incarnation: 0, reason: 'stopped' };
+    const reason = this.#options.away?.(address) === undefined ? 'stopped' : 'unreachable';
+    if (instance === undefined) return { address, incarnation: 0, reason };
     const watches = this.#watches.get(from) ?? new Set();
     if (!from.gone) this.#watches.set(from, watches);
     return new Promise((resolve) => {
