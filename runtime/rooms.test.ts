@@ -153,6 +153,10 @@ const rooms: Readonly<Record<string, Room>> = {
     takes: 'runtime/store/partitioned-store.ts',
     takesTypes: 'runtime/instance/agent-ref.ts',
   },
+  'runtime/cluster/effect': {
+    refuses: 'runtime/cluster/cluster-node.ts',
+    takes: 'runtime/cluster/placement.ts',
+  },
   'runtime/gateway': { refuses: 'runtime/instance/agent-ref.ts', takes: 'runtime/runtime.ts' },
   'runtime/client': {
     refuses: 'runtime/config/agent-types.ts',
