@@ -7,7 +7,7 @@ export interface InspectConfig {
   readonly page?: 'local' | 'stately' | undefined;
   /** The port on 127.0.0.1. Default: a free one. */
   readonly port?: number | undefined;
-  /** Whether the page may send events and replay dead letters. Default: false. */
+  /** Whether the page may act: send events, stop and resume instances, replace and profile threads, replay dead letters, fetch secrets again. Default: false. */
   readonly allowSend?: boolean | undefined;
 }
 
@@ -31,6 +31,8 @@ export const inspectSchema = z
       .describe('The port of the page on 127.0.0.1; Default: 0, a free one.'),
     allowSend: flag()
       .default(false)
-      .describe('Whether the page may send events to instances and replay dead letters. Default: false.'),
+      .describe(
+        'Whether the page may act: send events, stop and resume instances, replace and profile threads, replay dead letters, fetch secrets again. Default: false.',
+      ),
   })
   .describe('Serves a page that shows all actors, to anybody who has its link. Default: none.');

@@ -11,7 +11,7 @@ export interface InspectOptions extends HubOptions {
   readonly page?: 'local' | 'stately';
   /** The port of the page. Default: a free one. */
   readonly port?: number;
-  /** Whether the page may send events to instances and replay dead letters. Default: false. */
+  /** Whether the page may act: send events, stop and resume instances, replace and profile threads, replay dead letters, fetch secrets again. Default: false. */
   readonly allowSend?: boolean;
 }
 

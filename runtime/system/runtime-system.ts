@@ -886,6 +886,24 @@ export class RuntimeSystem {
     );
   }
 
+  /** Replaces one thread of a pool. */
+  async recycleThread(threadId: string, n: number): Promise<Recycled> {
+    this.#assertRunning();
+    return this.#replace([this.#threadAt(threadId, n)]);
+  }
+
+  /** A CPU profile of the next so many milliseconds of a thread, without the values of secrets. */
+  async profileThread(threadId: string, n: number, ms: number): Promise<object> {
+    this.#assertRunning();
+    return this.scrubber.scrub(await this.#threadAt(threadId, n).profile(ms));
+  }
+
+  #threadAt(threadId: string, n: number): ThreadHost {
+    const host = this.#threads.of(threadId).find((one) => one.n === n);
+    if (host !== undefined) return host;
+    throw new HoldfastError('CONFIG_INVALID', `no thread ${n} of the pool ${quoted(threadId)} runs now`);
+  }
+
   #replace(hosts: readonly ThreadHost[], timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
     return recycleThreads({
       clock: this.clock,

@@ -34,6 +34,8 @@ export interface OsThread {
   readonly readLoad?: () => () => number;
   /** Resolves with the bytes of the heap in use; absent, or `undefined`, where nobody can know. */
   readonly heapUsed?: () => Promise<number | undefined>;
+  /** Begins a CPU profile; the function that is returned ends it, and gives it as JSON. Absent where nobody can. */
+  readonly startProfile?: (() => Promise<() => Promise<string>>) | undefined;
   /** The host's end of the channel to it. */
   readonly port: LinkPort;
   /** Ends the thread, whatever it is doing; `exit` tells when it has ended. */
@@ -97,8 +99,19 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
     },
     // Node 22.18 has `getHeapStatistics`; its types do not.
     heapUsed: async () => (await (worker as HeapStatistics).getHeapStatistics?.())?.used_heap_size,
+    startProfile: profiles(worker),
     port: port1,
     terminate: () => void worker.terminate(),
     on: worker.on.bind(worker),
+  };
+}
+
+/** Node has it since 24.8. */
+function profiles(worker: Worker): OsThread['startProfile'] {
+  const { startCpuProfile } = worker as Partial<Pick<Worker, 'startCpuProfile'>>;
+  if (startCpuProfile === undefined) return undefined;
+  return async () => {
+    const profile = await startCpuProfile.call(worker);
+    return () => profile.stop();
   };
 }

@@ -24,6 +24,7 @@ import type { Waiting } from '../mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
 import { doing } from './doing.ts';
 import { MoveOut } from './move-out.ts';
+import { cpuProfile } from './cpu-profile.ts';
 import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
 import type { PeerBroker } from './peer-broker.ts';
 import { askInstance } from './questions.ts';
@@ -322,6 +323,12 @@ export class ThreadHost implements SeatThread {
   }
 
   /** The utilization and the heap of the thread, as of the last reading. */
+  /** A CPU profile of the next so many milliseconds. */
+  profile(ms: number): Promise<object> {
+    const { clock } = this.#options;
+    return cpuProfile(this.#worker, { name: this.name, ms, clock });
+  }
+
   get vitals(): ThreadVitals {
     return this.#vitals.look();
   }

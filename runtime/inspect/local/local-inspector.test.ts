@@ -93,7 +93,7 @@ test('what a page may ask for needs a session and no more; what makes no sense, 
 test('a link opens the page once; what the page shows needs the session that the link gave', async () => {
   const { ask, enter, link } = await rig();
   expect((await ask('/events')).status).toBe(401);
-  for (const path of ['/send', '/accepts', '/replay'])
+  for (const path of ['/send', '/accepts', '/replay', '/deed'])
     expect((await ask(path, { method: 'POST' })).status).toBe(401);
   const headers = await enter();
   expect((await ask('/events', { headers })).status).toBe(200);
@@ -108,7 +108,12 @@ test('a link opens the page once; what the page shows needs the session that the
 
 test('no answer sets a cookie, and a cookie opens nothing', async () => {
   const { ask, enter, link } = await rig({
-    actions: { send: async () => {}, accepts: async () => undefined, replay: async () => {} },
+    actions: {
+      send: async () => {},
+      accepts: async () => undefined,
+      replay: async () => {},
+      act: async () => undefined,
+    },
   });
   const entered = await ask(`/${link.search}`);
   const headers = await enter();
@@ -153,7 +158,12 @@ test.each([
 
 test('what comes by another name or from another site is refused, with the session too', async () => {
   const { ask, enter, link } = await rig({
-    actions: { send: async () => {}, accepts: async () => undefined, replay: async () => {} },
+    actions: {
+      send: async () => {},
+      accepts: async () => undefined,
+      replay: async () => {},
+      act: async () => undefined,
+    },
   });
   const session = await enter();
   const refused = [
@@ -192,6 +202,8 @@ test('events are sent and letters replayed only when that is allowed', async () 
   expect(await refused.whole).toContain('allowSend');
   expect((await ask('/replay', { method: 'POST', headers }, '{"id":"1"}')).status).toBe(403);
   expect((await ask('/accepts', { method: 'POST', headers }, '{"address":"a/1"}')).status).toBe(403);
+  const deed = '{"deed":"stop","address":"a/1"}';
+  expect((await ask('/deed', { method: 'POST', headers }, deed)).status).toBe(403);
 });
 
 test('an event reaches the instance, a letter is replayed, and what is wrong is said', async () => {
@@ -206,6 +218,10 @@ test('an event reaches the instance, a letter is replayed, and what is wrong is 
       },
       accepts: async (address) => (address === 'a/1' ? { go: { type: 'object' } } : undefined),
       replay: async (id) => void done.push(id),
+      async act(deed) {
+        done.push(deed);
+        return deed.deed === 'recycle' ? { threads: 1 } : undefined;
+      },
     },
   });
   const session = await enter();
@@ -225,6 +241,22 @@ test('an event reaches the instance, a letter is replayed, and what is wrong is 
   expect(await post('/accepts', '{"address":"a/1"}')).toEqual([200, '{"accepts":{"go":{"type":"object"}}}']);
   expect(await post('/accepts', '{"address":"b/1"}')).toEqual([200, '{}']);
   expect((await post('/accepts', '{"id":"7"}'))[0]).toBe(400);
+  expect(await post('/deed', '{"deed":"stop","address":"a/1","more":1}')).toEqual([204, '']);
+  expect(await post('/deed', '{"deed":"recycle","threadId":"p","n":2}')).toEqual([200, '{"threads":1}']);
+  const deeds = [
+    { deed: 'stop', address: 'a/1' },
+    { deed: 'recycle', threadId: 'p', n: 2 },
+  ];
+  expect(done.splice(2)).toEqual(deeds);
+  for (const body of [
+    '{"deed":"stop"}',
+    '{"deed":"recycle","threadId":"p"}',
+    '{"deed":"profile","threadId":"p","n":1.5}',
+    '{"deed":"refresh","id":"x"}',
+    '{"deed":"drain"}',
+    '{"deed":"__proto__"}',
+  ])
+    expect((await post('/deed', body))[0]).toBe(400);
   for (const body of ['', '{', 'null', '[]', '{"address":"a/1"}', '{"address":1,"event":{"type":"go"}}'])
     expect((await post('/send', body))[0]).toBe(400);
   expect((await post('/send', 'x'.repeat(70_000)))[0]).toBe(413);

@@ -9,6 +9,7 @@ import type { JsonSchema } from '../../wire/agent-schemas.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { Access } from './access.ts';
 import { Audience, type Viewer } from './audience.ts';
+import { deedOf, type Deed } from './deed.ts';
 import { pageFile } from './page-files.ts';
 
 /** The page of the running inspector. */
@@ -52,6 +53,8 @@ export interface PageActions {
   /** The events that the instance accepts, without the values of secrets; undefined for any. */
   accepts(address: string): Promise<Readonly<Record<string, JsonSchema>> | undefined>;
   replay(letterId: string): Promise<void>;
+  /** Does what was confirmed on the page; resolves with what came of it, as JSON, if there is something to say. */
+  act(deed: Deed): Promise<object | undefined>;
 }
 
 export interface RunningInspector extends InspectorPage {
@@ -218,12 +221,12 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
       if (path === '/send' && typeof address === 'string' && isEvent(event))
         await actions.send(address, event);
       else if (path === '/replay' && typeof id === 'string') await actions.replay(id);
-      else
-        return answer(
-          response,
-          400,
-          'send an address and an event with a type, or the id of a dead letter\n',
-        );
+      else {
+        const deed = path === '/deed' ? deedOf(body) : undefined;
+        if (deed === undefined) return answer(response, 400, notThat);
+        const done = await actions.act(deed);
+        if (done !== undefined) return answerJson(response, 200, done);
+      }
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       const { code, message, issues } = error;
@@ -246,6 +249,9 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     },
   };
 }
+
+const notThat =
+  'send an address and an event with a type, the id of a dead letter, or a deed with what it is done to\n';
 
 const noAccess =
   'this link has been used or is too old, or another tab was opened with it. A new one: runtime.inspector.link(), or `holdfast inspect` for a gateway\n';

@@ -1,40 +1,19 @@
 import type { Clock } from '../../base/clock.ts';
 import type { DeadLetter } from '../../dead-letters/dead-letters.ts';
-import { HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { refusal } from '../../dead-letters/refusal.ts';
-import { isReserved } from '../../base/reserved-types.ts';
 import type { RuntimeStatus } from '../../telling/status.ts';
-import type { AgentSchemas } from '../../wire/agent-schemas.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { fleetQuestion, Fleets } from './fleets.ts';
-import {
-  startLocalInspector,
-  type PageActions,
-  type Question,
-  type RunningInspector,
-} from './local-inspector.ts';
+import { startLocalInspector, type Question, type RunningInspector } from './local-inspector.ts';
+import { mostLetters, pageActions, type ActedOn } from './page-actions.ts';
 
-interface Instance {
-  readonly agent: string;
-  deliver(event: { type: string }): Promise<void>;
-}
-
-export interface InspectedSystem {
+export interface InspectedSystem extends ActedOn {
   readonly inspection: InspectionHub | undefined;
   readonly clock: Clock;
-  readonly logger: Logger;
   status(): RuntimeStatus;
-  listDeadLetters(): DeadLetter[];
-  get(address: string): Instance | undefined;
-  schemas(agent: string): Promise<AgentSchemas>;
-  replay(id: string): Promise<void>;
 }
-
-/** The latest letters that the page gets. */
-const mostLetters = 200;
 
 /**
  * Serves the page that a runtime's options ask for, and tells where it is. A link is written to stderr alone, when there is
@@ -59,7 +38,7 @@ export async function openPage(
       fleets: fleets.summaries(),
       deadLetters: system.listDeadLetters().slice(-mostLetters).map(shown),
     }),
-    actions: options.allowSend === true ? actionsOf(system) : undefined,
+    actions: options.allowSend === true ? pageActions(system) : undefined,
     failed: (error, what) => system.logger.warn({ error }, `${what} failed in the inspector; it goes on`),
   });
   if (logger === undefined) process.stderr.write(`holdfast: the inspector is at ${page.link()}\n`);
@@ -82,27 +61,6 @@ export function questionsOf(fleets: Fleets): ReadonlyMap<string, Question> {
       },
     ],
   ]);
-}
-
-function actionsOf(system: InspectedSystem): PageActions {
-  const instanceAt = (address: string): Instance => {
-    const found = system.get(address);
-    if (found === undefined) throw new HoldfastError('AGENT_STOPPED', `no instance is at ${address} now`);
-    return found;
-  };
-  return {
-    async send(address, event) {
-      const instance = instanceAt(address);
-      if (isReserved(event.type)) throw refusal(address, 'reserved');
-      // Whoever sends by hand wants to know what became of it.
-      await instance.deliver(event);
-    },
-    async accepts(address) {
-      const { accepts } = await system.schemas(instanceAt(address).agent);
-      return accepts;
-    },
-    replay: (id) => system.replay(id),
-  };
 }
 
 function shown({ id, address, reason, event, at, replays, evidence }: DeadLetter): object {

@@ -112,11 +112,15 @@ describe.skipIf(!hasBrowser)('the page', () => {
     const gone = await runtime.spawn('risk', { id: 'gone' });
     await gone.stop();
     gone.send({ type: 'go' });
+    const replay = async (): Promise<void> => {
+      await page.getByRole('button', { name: 'Replay the event to risk/gone' }).click();
+      await page.getByRole('button', { name: 'Replay it' }).click();
+    };
     await page.keyboard.press('2');
-    await page.getByRole('button', { name: 'Replay the event to risk/gone' }).click();
+    await replay();
     await expect.poll(() => page.locator('#said').textContent(), patience).toContain('AGENT_STOPPED');
     await runtime.spawn('risk', { id: 'gone' });
-    await page.getByRole('button', { name: 'Replay the event to risk/gone' }).click();
+    await replay();
     await expect.poll(() => page.locator('#said').textContent(), patience).toBe('Replayed.');
     await expect
       .poll(() => page.locator('#panel-letters').textContent(), patience)
@@ -265,6 +269,7 @@ describe.skipIf(!hasBrowser)('the page', () => {
         throw new HoldfastError('EVENT_INVALID', markup, { issues });
       },
       replay: async () => {},
+      act: async () => undefined,
     });
     const { page, problems } = await open(inspector.link());
     await row(page, 'worker/0').first().click();

@@ -60,7 +60,7 @@ export interface Answer {
   readonly accepts?: Accepts;
 }
 
-export async function post(path: '/send' | '/replay' | '/accepts', body: object): Promise<Answer> {
+export async function post(path: '/send' | '/replay' | '/accepts' | '/deed', body: object): Promise<Answer> {
   try {
     const answer = await sendJson(path, body);
     if (answer.status === 200) return (await answer.json()) as Answer;

@@ -3,7 +3,17 @@ import { Actors, type Message } from './actors.ts';
 import { AgentsList } from './agents-list.ts';
 import { ChartLayouts } from './chart-layouts.ts';
 import { byId, element, say } from './dom.ts';
-import { Feed, post } from './feed.ts';
+import {
+  ActorDeeds,
+  offer,
+  profileOf,
+  recycleOf,
+  refreshOf,
+  replayAllOf,
+  replayOf,
+  TableDeeds,
+} from './deeds.ts';
+import { Feed } from './feed.ts';
 import { duration, short } from './figures.ts';
 import { FleetPanel, type FleetChoice } from './fleet-panel.ts';
 import { Held, type Told } from './held.ts';
@@ -13,6 +23,7 @@ import { sequenceOf, SequenceView } from './sequence.ts';
 import { Tabs } from './tabs.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
 import type { InspectionEvent, Tick } from './told.ts';
+import { ThreadHistory } from './thread-history.ts';
 import { Timeline } from './timeline.ts';
 import { nameOf, Tree } from './tree.ts';
 import { wrongNow } from './wrong.ts';
@@ -25,12 +36,15 @@ const actors = new Actors();
 const layouts = new ChartLayouts();
 const recorder = new Recorder();
 const held = new Held();
+const history = new ThreadHistory();
 const tree = new Tree(byId('tree'), actors, () => lookAtFleet(undefined));
 const timeline: Timeline = new Timeline(atOnce);
 const moment = new MomentView(
   () => timeline.live(),
   (by) => timeline.step(by),
 );
+const deeds = new ActorDeeds();
+const tableDeeds = new TableDeeds(byId('tables'));
 const panel = new ActorPanel(layouts);
 const agents = new AgentsList((agent) => lookAtFleet({ agent, order: 'worst', isReversed: false }));
 const fleet = new FleetPanel({
@@ -47,7 +61,6 @@ let handled = 0;
 let handledAt = 0;
 let stale = true;
 let drawnAt = 0;
-let letters = '';
 let newest: Message | undefined;
 let looked: FleetChoice | undefined;
 
@@ -120,6 +133,7 @@ function learn(told: Tick): void {
   [handled, handledAt, tick] = [sum, now, told];
   const { status } = told;
   tree.learn(status);
+  history.learn(status, Date.now());
   actors.hold(status.instances, Date.now());
   const threads = status.pools.reduce((sum, { threads }) => sum + threads.length, 0);
   say(byId('state'), status.state);
@@ -164,6 +178,8 @@ function draw(now: number): void {
       mayAct: tick?.mayAct === true,
       moment: chosen && { at: chosen.at, snapshot: record?.stateAt(chosen.n) },
     });
+    const place = /^supervisor\/pool:(.*)\/thread:\d+$/.exec(id)?.[1];
+    deeds.draw(actor, { ...figures, pool: place }, tick?.mayAct === true);
     drawSequence(id);
   } else fleet.draw(now, held.isHeld);
   if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), time);
@@ -204,19 +220,27 @@ function drawTables(): void {
   if (tick === undefined) return;
   const { status, deadLetters, mayAct } = tick;
   const tab = document.querySelector<HTMLElement>('.tables [aria-selected=true]')?.dataset['tab'];
-  if (tab === 'threads') byId('panel-threads').replaceChildren(threadsTable(status));
-  if (tab === 'secrets') byId('panel-secrets').replaceChildren(secretsTable(status));
-  if (tab !== 'letters') return;
-  // Only when there are others: a button that has the focus keeps it.
-  const now = deadLetters.map(({ id, replays }) => `${id} ${replays}`).join();
-  if (now === letters && byId('panel-letters').firstChild !== null) return;
-  letters = now;
-  byId('panel-letters').replaceChildren(lettersTable(deadLetters, mayAct, replayLetter));
-}
-
-function replayLetter(id: string): void {
-  say(byId('said'), 'Replaying …');
-  void post('/replay', { id }).then(({ problem }) => say(byId('said'), problem ?? 'Replayed.'));
+  const button = (offered: Parameters<TableDeeds['button']>[0]): HTMLElement => tableDeeds.button(offered);
+  if (tab === 'threads')
+    tableDeeds.draw(byId('panel-threads'), () =>
+      threadsTable(
+        status,
+        history,
+        held.moment(Date.now()),
+        mayAct
+          ? (pool, thread) => [button(profileOf(pool, thread)), ' ', button(recycleOf(pool, thread))]
+          : undefined,
+      ),
+    );
+  if (tab === 'secrets')
+    tableDeeds.draw(byId('panel-secrets'), () =>
+      secretsTable(status, mayAct ? (secret) => button(refreshOf(secret)) : undefined),
+    );
+  byId('replay-all').hidden = tab !== 'letters' || !mayAct || deadLetters.length < 2;
+  if (tab === 'letters')
+    tableDeeds.draw(byId('panel-letters'), () =>
+      lettersTable(deadLetters, mayAct ? (letter) => button(replayOf(letter)) : undefined),
+    );
 }
 
 /** Holds the moment: what happens meanwhile waits, and nothing of it is lost. */
@@ -280,6 +304,10 @@ byId('filter').addEventListener('input', () => {
   tree.filter = element('filter', HTMLInputElement).value;
 });
 byId('scope').addEventListener('change', changed);
+byId('replay-all').addEventListener(
+  'click',
+  () => void offer(replayAllOf(tick?.deadLetters.length ?? 0), 'said'),
+);
 byId('pause').addEventListener('click', pause);
 byId('theme').addEventListener('click', theme);
 byId('help').addEventListener('click', () => element('shortcuts', HTMLDialogElement).showModal());

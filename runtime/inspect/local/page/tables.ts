@@ -1,7 +1,8 @@
 import { el } from './dom.ts';
 import { duration, megabytes, percent, short, timeOfDay } from './figures.ts';
-import type { DeadLetter, Status } from './told.ts';
-import { meter } from './tree.ts';
+import { sparkLine } from './spark-line.ts';
+import { shownMs, type Sample, type ThreadHistory } from './thread-history.ts';
+import type { DeadLetter, Secret, Status, Thread } from './told.ts';
 
 type Cell = string | Node;
 
@@ -27,51 +28,88 @@ function table(
   );
 }
 
-export function threadsTable({ pools }: Status): HTMLElement {
+/** The last cell, where something may be done. */
+function todo(cell: Cell | undefined): Cell[] {
+  return cell === undefined ? [] : [cell];
+}
+
+export function threadsTable(
+  { pools }: Status,
+  history: ThreadHistory,
+  now: number,
+  deeds?: (threadId: string, thread: Thread) => readonly (Node | string)[],
+): HTMLElement {
   const rows = pools.flatMap((pool) =>
-    pool.threads.map(({ name, state, instances, utilization, heapUsed }): Cell[] => [
-      pool.threadId,
-      name,
-      badge(state, state === 'ready' ? '' : 'warn'),
-      String(instances),
-      utilization === undefined
-        ? ''
-        : el(
-            'span',
-            {},
-            meter(utilization, `event loop ${percent(utilization)} busy`),
-            ` ${percent(utilization)}`,
-          ),
-      heapUsed === undefined ? '' : megabytes(heapUsed),
-    ]),
+    pool.threads.map((thread): Cell[] => {
+      const { name, state, instances, slow } = thread;
+      const cells: Cell[] = [
+        pool.threadId,
+        name,
+        el('span', {}, badge(state, state === 'ready' ? '' : 'warn'), ...runsNow(slow)),
+        String(instances),
+        ...linesOf(history.of(name), now),
+      ];
+      return cells.concat(todo(deeds && el('span', {}, ...deeds(pool.threadId, thread))));
+    }),
   );
-  return table('Threads', ['Pool', 'Thread', 'State', 'Instances', 'Event loop', 'Heap'], rows);
+  const headings = ['Pool', 'Thread', 'State', 'Instances', 'Event loop, 5 min', 'Heap', 'Turns/s'];
+  return table('Threads', deeds === undefined ? headings : [...headings, 'To do'], rows);
+}
+
+/** What has kept the thread for long. */
+function runsNow(slow: Thread['slow']): (Node | string)[] {
+  if (slow === undefined) return [];
+  const { address = 'work outside of turns', ms } = slow;
+  return [' ', badge(`in ${address} for ${duration(ms)}`, 'bad')];
+}
+
+/** Event loop, heap and turns, each as a line with what it is now. */
+function linesOf(samples: readonly Sample[], now: number): Cell[] {
+  const last = samples.at(-1);
+  const cell = (
+    what: string,
+    value: (sample: Sample) => number | undefined,
+    [least, text]: readonly [number, (value: number) => string],
+  ): Cell => {
+    const current = last && value(last);
+    if (current === undefined) return '';
+    const most = samples.reduce((most, sample) => Math.max(most, value(sample) ?? 0), 0);
+    const label = `${what}: now ${text(current)}, at most ${text(most)} in 5 min`;
+    const points = samples.map((sample) => [sample.at, value(sample)] as const);
+    const line = sparkLine(points, { until: now, ms: shownMs, least, label });
+    return el('span', { class: 'sparked' }, line, ` ${text(current)}`);
+  };
+  return [
+    cell('event loop', ({ busy }) => busy, [1, percent]),
+    cell('heap', ({ heap }) => heap, [1, megabytes]),
+    cell('turns a second', ({ turns }) => turns, [10, short]),
+  ];
 }
 
 export function lettersTable(
   letters: readonly DeadLetter[],
-  mayAct: boolean,
-  replay: (id: string) => void,
+  deed?: (letter: DeadLetter) => Node,
 ): HTMLElement {
-  const rows = letters.toReversed().map(({ id, at, address, reason, cause, event, replays }): Cell[] => {
-    const button = el('button', { type: 'button', class: 'small', disabled: !mayAct }, 'Replay');
-    button.setAttribute('aria-label', `Replay the event to ${address}`);
-    if (!mayAct) button.title = 'Start the runtime with `allowSend: true` to replay from here.';
-    button.addEventListener('click', () => replay(id));
+  const rows = letters.toReversed().map((letter): Cell[] => {
+    const { at, address, reason, cause, event, replays } = letter;
     const type = (event as { type?: unknown } | undefined)?.type;
-    return [
+    const cells: Cell[] = [
       timeOfDay(at),
       address,
       badge(cause === undefined ? reason : `${reason}: ${cause}`, 'bad'),
       el('code', { title: JSON.stringify(event, null, 1) ?? '' }, typeof type === 'string' ? type : '?'),
       String(replays),
-      button,
     ];
+    return cells.concat(todo(deed?.(letter)));
   });
-  return table('Dead letters', ['Time', 'Address', 'Reason', 'Event', 'Replays', 'Again'], rows);
+  const headings = ['Time', 'Address', 'Reason', 'Event', 'Replays'];
+  return table('Dead letters', deed === undefined ? headings : [...headings, 'Again'], rows);
 }
 
-export function secretsTable({ secrets, secretProviders }: Status): HTMLElement {
+export function secretsTable(
+  { secrets, secretProviders }: Status,
+  deed?: (secret: Secret) => Node,
+): HTMLElement {
   const breakers = new Map(secretProviders.map(({ alias, breaker }) => [alias, breaker]));
   const rows = secrets.map((secret): Cell[] => {
     const {
@@ -87,7 +125,7 @@ export function secretsTable({ secrets, secretProviders }: Status): HTMLElement 
       misses,
     } = secret;
     const breaker = breakers.get(provider) ?? 'closed';
-    return [
+    const cells: Cell[] = [
       el('span', {}, provider, ...(breaker === 'closed' ? [] : [' ', badge(`breaker ${breaker}`, 'bad')])),
       id,
       stage,
@@ -98,6 +136,7 @@ export function secretsTable({ secrets, secretProviders }: Status): HTMLElement 
       String(holders),
       `${short(hits)} / ${short(misses)}`,
     ];
+    return cells.concat(todo(deed?.(secret)));
   });
   const headings = [
     'Provider',
@@ -110,7 +149,7 @@ export function secretsTable({ secrets, secretProviders }: Status): HTMLElement 
     'Holders',
     'Hits / misses',
   ];
-  return table('Secrets', headings, rows);
+  return table('Secrets', deed === undefined ? headings : [...headings, 'To do'], rows);
 }
 
 function stateLevel(state: string): string {

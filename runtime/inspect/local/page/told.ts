@@ -26,6 +26,8 @@ export interface InspectionEvent {
 export interface Thread {
   readonly name: string;
   readonly n: number;
+  /** Node's id of it. */
+  readonly thread?: number;
   readonly state: string;
   readonly instances: number;
   readonly utilization?: number;
@@ -51,6 +53,8 @@ export interface ShownError {
 export interface Instance {
   readonly address: string;
   readonly threadId: string;
+  /** Node's id of the thread. */
+  readonly thread?: number;
   readonly incarnation: number;
   readonly restarts: number;
   readonly state: string;
