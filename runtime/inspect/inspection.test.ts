@@ -99,6 +99,14 @@ test(
     expect(values.filter((value, n) => value !== values[n - 1])).toEqual(['idle', 'working', 'done']);
     expect(snapshots('inspected/a/1').at(-1)).toMatchObject({ status: 'active', value: 'on' });
     expect(snapshots('second/b').at(-1)).toMatchObject({ context: { seen: [7] } });
+    // What a turn took is known of instances.
+    const took = events.flatMap((event) =>
+      event.type === '@xstate.snapshot' && event.event.type === 'go' ? [event.holdfast?.tookMs] : [],
+    );
+    expect(took).toEqual([expect.any(Number)]);
+    expect(events.filter((event) => event.sessionId === 'inspected/a/1')).not.toContainEqual(
+      expect.objectContaining({ holdfast: expect.anything() }),
+    );
     const known = new Set<string>();
     for (const event of events) {
       if (event.type === '@xstate.actor') known.add(event.sessionId);

@@ -47,6 +47,8 @@ export type InspectionEvent =
       readonly type: '@xstate.snapshot';
       readonly event: { readonly type: string };
       readonly snapshot: InspectedState;
+      /** Of an instance after a turn: the milliseconds that it took; viewers other than Holdfast's ignore it. */
+      readonly holdfast?: { readonly tookMs: number };
     });
 
 /** Names the actors of one system within the whole tree. */
@@ -96,7 +98,13 @@ export function toInspection(told: Inspected, naming: Naming): InspectionEvent |
         sourceId: told.sourceId ?? (sourceRef && naming.idOf(sourceRef)),
       };
     case '@xstate.snapshot':
-      return { ...base, type: '@xstate.snapshot', event, snapshot: shownSnapshot(told.snapshot, naming) };
+      return {
+        ...base,
+        type: '@xstate.snapshot',
+        event,
+        snapshot: shownSnapshot(told.snapshot, naming),
+        ...(told.tookMs !== undefined && { holdfast: { tookMs: told.tookMs } }),
+      };
     default:
       return undefined;
   }

@@ -9,6 +9,7 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { Inspected } from '../xstate/inspected.ts';
 import { createHostedActor, snapshotOf, type HostedActor, type HostedOptions } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
@@ -140,7 +141,7 @@ export class HostedInstance {
 
     get inspected(): HostedOptions['inspected'] {
       const naming = this.#of.#naming;
-      return naming && ((told) => this.#of.#options.inspection?.observe(told, naming));
+      return naming && ((told) => this.#of.#options.inspection?.observe(this.#of.timed(told), naming));
     }
 
     onParentEvent(event: AnyEventObject): void {
@@ -183,6 +184,8 @@ export class HostedInstance {
   readonly #turnReport: TurnReport | undefined;
   /** Present only when the instance is inspected. */
   readonly #naming: Naming | undefined;
+  /** When the turn began that is under way, of an instance that is inspected. */
+  #turnBegan: number | undefined;
   /** Present once a promise, callback or observable has begun. */
   #invocations: Invocations | undefined;
   /** Present once code of its turns is to be known by it. */
@@ -327,6 +330,16 @@ export class HostedInstance {
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
     const actorRef = this.#actor.ref;
     this.#options.inspection?.observe({ type: '@xstate.event', actorRef, event, sourceId }, naming);
+    this.#turnBegan = performance.now();
+  }
+
+  /** The first state after the beginning of a turn is the one that the turn led to. */
+  timed(told: Inspected): Inspected {
+    const began = this.#turnBegan;
+    if (began === undefined || told.type !== '@xstate.snapshot' || told.actorRef !== this.#actor.ref)
+      return told;
+    this.#turnBegan = undefined;
+    return { ...told, tookMs: Math.round((performance.now() - began) * 1000) / 1000 };
   }
 
   /** Whether the actors sent each other more than fits one turn. */

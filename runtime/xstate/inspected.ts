@@ -9,4 +9,6 @@ export interface Inspected {
   readonly sourceId?: string | undefined;
   readonly event?: { readonly type: string };
   readonly snapshot?: unknown;
+  /** Milliseconds that the turn took that led to the snapshot, where that is known. */
+  readonly tookMs?: number;
 }

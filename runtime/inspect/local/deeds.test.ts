@@ -24,7 +24,7 @@ async function desk(allowSend: boolean) {
         counter: fixture('counter'),
       },
     },
-    { inspect: { allowSend }, logger } as never,
+    { inspect: { allowSend }, logger },
   );
   const link = runtime.inspector?.link() ?? '';
   const done = (): object[] => lines.filter((fields) => 'deed' in fields);
@@ -158,9 +158,9 @@ describe.skipIf(!hasBrowser)('the deeds on the page', () => {
     await expect.poll(() => page.locator('#deed-said').textContent(), patience).toBe('Stopped.');
 
     await expect.poll(() => page.locator('#instances-count').textContent(), patience).toBe('1');
-    await page.getByRole('button', { name: 'Replace holdfast:pool:1' }).click();
+    await page.getByRole('button', { name: 'Recycle holdfast:pool:1' }).click();
     await expect.poll(() => dialog.textContent(), patience).toContain('1 instance');
-    await dialog.getByRole('button', { name: 'Replace it' }).click();
+    await dialog.getByRole('button', { name: 'Recycle it' }).click();
     await expect
       .poll(() => page.locator('#said').textContent(), patience)
       .toMatch(/^Replaced; 1 instance moved/);

@@ -59,9 +59,10 @@ export function pageActions(system: ActedOn): PageActions {
       case 'refresh':
         await system.refreshSecret(deed.id, deed.provider);
         return undefined;
-      default:
-        return replayAll(system.listDeadLetters().slice(-mostLetters), replay);
+      case 'replay-all':
+        break;
     }
+    return replayAll(system.listDeadLetters().slice(-mostLetters), replay);
   }
 
   return {

@@ -55,9 +55,9 @@ export function resumeOf({ address, mailbox }: Instance): Offer {
 export function recycleOf(threadId: string, { n, name, instances }: Thread): Offer {
   return {
     label: 'Recycle…',
-    title: `Replace ${name}?`,
+    title: `Recycle ${name}?`,
     what: `Another thread starts, and ${some(instances, 'instance')} move to it with state and mailbox. One that cannot move within 10 s is restarted.`,
-    yes: 'Replace it',
+    yes: 'Recycle it',
     no: 'Keep it',
     body: { deed: 'recycle', threadId, n },
     done: ({ threads, moved, restarted }) =>
@@ -110,9 +110,9 @@ export function replayAllOf(count: number): Offer {
 export function refreshOf({ provider, id }: { readonly provider: string; readonly id: string }): Offer {
   return {
     label: 'Refresh…',
-    title: `Fetch ${id} again?`,
+    title: `Refresh ${id}?`,
     what: `It is asked for at ${provider} now. Who uses it gets another version as soon as there is one.`,
-    yes: 'Fetch it',
+    yes: 'Refresh it',
     command: `holdfast secrets reload ${id}`,
     body: { deed: 'refresh', provider, id },
     done: () => 'It is current.',

@@ -12,6 +12,12 @@ export function duration(ms: number): string {
   return `${amount < 10 && unit !== 'ms' && unit !== 's' ? amount.toFixed(1) : Math.floor(amount)} ${unit}`;
 }
 
+/** How long something short took: `0.02 ms`, `1.3 ms`, `812 ms`, `7 s` */
+export function took(ms: number): string {
+  if (ms >= 1000) return duration(ms);
+  return `${ms < 1 ? ms.toFixed(2) : ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
+
 /** A time that somebody wrote down, exactly: `24 h`, `1.5 s`, `7 d`, `1234 ms` */
 export function exactly(ms: number): string {
   const [unit, size] = units.find(([unit, size]) => {

@@ -56,6 +56,7 @@ const fleet = new FleetPanel({
 });
 const wrong = new WrongList(openActor);
 const sequence = new SequenceView(byId('sequence'), actors, nameOf);
+let connection: 'live' | 'lost' | 'refused' = 'lost';
 let tick: Tick | undefined;
 let handled = 0;
 let handledAt = 0;
@@ -68,14 +69,12 @@ const feed = new Feed({
   told(kind, data, size) {
     if (held.isHeld) {
       held.take({ kind, data, size });
-      sayHeld();
+      sayFeed();
     } else tell({ kind, data, size });
   },
   state(state, why = '') {
-    document.body.dataset['feed'] = state;
-    const texts = { live: 'live', lost: 'no connection', refused: 'no access' };
-    say(byId('feed'), texts[state]);
-    if (held.isHeld && state === 'live') sayHeld();
+    connection = state;
+    sayFeed();
     byId('notice').hidden = why === '';
     say(byId('notice'), why);
   },
@@ -94,10 +93,13 @@ function tell({ kind, data, size }: Told): void {
   changed();
 }
 
-function sayHeld(): void {
+function sayFeed(): void {
   const { events, left } = held.counts;
-  document.body.dataset['feed'] = 'held';
-  say(byId('feed'), `held, ${short(events)} since${left > 0 ? `, ${short(left)} too many to keep` : ''}`);
+  const isHeld = held.isHeld && connection === 'live';
+  document.body.dataset['feed'] = isHeld ? 'held' : connection;
+  const texts = { live: 'live', lost: 'no connection', refused: 'no access' };
+  const more = left > 0 ? `, ${short(left)} too many to keep` : '';
+  say(byId('feed'), isHeld ? `held, ${short(events)} since${more}` : texts[connection]);
 }
 
 function changed(): void {
@@ -181,7 +183,10 @@ function draw(now: number): void {
     const place = /^supervisor\/pool:(.*)\/thread:\d+$/.exec(id)?.[1];
     deeds.draw(actor, { ...figures, pool: place }, tick?.mayAct === true);
     drawSequence(id);
-  } else fleet.draw(now, held.isHeld);
+  } else {
+    moment.draw(undefined);
+    fleet.draw(now, held.isHeld);
+  }
   if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), time);
   drawTables();
 }
@@ -248,7 +253,7 @@ function pause(): void {
   if (held.isHeld) goOn();
   else {
     held.hold(Date.now());
-    sayHeld();
+    sayFeed();
   }
   byId('pause').setAttribute('aria-pressed', String(held.isHeld));
   say(byId('pause'), held.isHeld ? 'Resume' : 'Pause');
@@ -257,8 +262,7 @@ function pause(): void {
 function goOn(): void {
   const { left } = held.counts;
   for (const told of held.release()) tell(told);
-  document.body.dataset['feed'] = 'live';
-  say(byId('feed'), 'live');
+  sayFeed();
   // What did not wait is not to be had any more; the states are.
   if (left > 0) feed.start();
 }

@@ -1,6 +1,6 @@
 import { differences, pathText, type Difference } from './differences.ts';
 import { byId, el, say } from './dom.ts';
-import { timeOfDay } from './figures.ts';
+import { timeOfDay, took } from './figures.ts';
 import { jsonView } from './json-view.ts';
 import type { Entry } from './record.ts';
 import { eventText, stateText } from './timeline-rows.ts';
@@ -40,7 +40,7 @@ export class MomentView {
   }
 }
 
-function facts({ kind, actor, from, to, before, after }: Entry): Node[] {
+function facts({ kind, actor, from, to, before, after, tookMs }: Entry): Node[] {
   const pairs: [string, Node | string][] = [
     [kind === 'sent' ? 'By' : 'Actor', el('code', {}, actor)],
     ...(kind === 'event' ? [['From', from === undefined ? 'outside' : el('code', {}, from)] as const] : []),
@@ -51,6 +51,7 @@ function facts({ kind, actor, from, to, before, after }: Entry): Node[] {
     const led = after === undefined ? 'its turn is not over' : is === '' ? 'has none' : el('b', {}, is);
     pairs.push(['State', was === '' || was === is ? led : el('span', {}, was, ' → ', led)]);
   }
+  if (tookMs !== undefined) pairs.push(['Took', took(tookMs)]);
   return [
     el(
       'dl',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { differences, pathText, shared } from './differences.ts';
+import { took } from './figures.ts';
 import { ActorRecord, mostEntries } from './record.ts';
 import { Recorder } from './recorder.ts';
 import { carriedText, eventText, matches, timelineRows } from './timeline-rows.ts';
@@ -49,6 +50,15 @@ test('an entry has the event with what it carries, its sender, and the states be
   ]);
   expect(record.stateAt(0)).toMatchObject({ value: 'idle', context: { n: 0 } });
   expect(record.stateAt(1)).toMatchObject({ value: 'busy', context: { n: 2 } });
+});
+
+test('of a turn it is known how long it took', () => {
+  const record = new ActorRecord('a/1');
+  const after = state('a/1', 'go', { value: 'busy' });
+  record.take([got('a/1', { type: 'go' }), { ...after, holdfast: { tookMs: 1.5 } }]);
+  record.take(turn('a/1', { type: 'on' }, { value: 'on' }));
+  expect(record.entries.map(({ tookMs }) => tookMs)).toEqual([1.5, undefined]);
+  expect([0.021, 1.26, 812.4, 7400].map(took)).toEqual(['0.02 ms', '1.3 ms', '812 ms', '7 s']);
 });
 
 test('children, and what the actor tells others, are on the same time line', () => {

@@ -22,6 +22,8 @@ export interface Entry {
   readonly before: Snapshot | undefined;
   /** Absent until its turn is over, and of what was sent. */
   after?: Snapshot | undefined;
+  /** Milliseconds of the turn of an instance; absent until it is over. */
+  tookMs?: number;
 }
 
 /** Entries of one record, and about how many characters they have in all; the oldest go first. */
@@ -36,6 +38,8 @@ export class ActorRecord {
   readonly id: string;
   /** Rises with each change. */
   version = 0;
+  /** What the ids of those below it begin with. */
+  readonly #below: string;
   readonly #entries: Entry[] = [];
   readonly #sizes: number[] = [];
   #size = 0;
@@ -50,6 +54,7 @@ export class ActorRecord {
 
   constructor(id: string) {
     this.id = id;
+    this.#below = `${id}/`;
   }
 
   /** The oldest first. */
@@ -111,7 +116,7 @@ export class ActorRecord {
   }
 
   #isWithin(id: string | undefined): boolean {
-    return id === this.id || id?.startsWith(`${this.id}/`) === true;
+    return id === this.id || id?.startsWith(this.#below) === true;
   }
 
   #takeOne(told: InspectionEvent): void {
@@ -137,6 +142,8 @@ export class ActorRecord {
     const event = told.event?.type ?? '';
     if (open !== undefined && open.type === event) {
       open.after = after;
+      const tookMs = told.holdfast?.tookMs;
+      if (tookMs !== undefined) open.tookMs = tookMs;
       this.#grow(open, size);
       this.version += 1;
     } else {

@@ -1,5 +1,5 @@
 import { byId, el, element, say } from './dom.ts';
-import { duration, short, timeOfDay } from './figures.ts';
+import { duration, short, timeOfDay, took } from './figures.ts';
 import type { ActorRecord, Entry } from './record.ts';
 import {
   carriedText,
@@ -207,6 +207,7 @@ export class Timeline {
       name,
       el('span', { class: 'states' }, ...states(entry, below)),
       el('span', { class: 'gist' }, gist(entry).slice(0, longestGist)),
+      el('span', { class: 'took' }, entry.tookMs === undefined ? '' : took(entry.tookMs)),
     );
     return drawn;
   }

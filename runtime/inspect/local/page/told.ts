@@ -20,7 +20,8 @@ export interface InspectionEvent {
   readonly sourceId?: string;
   readonly snapshot?: Snapshot;
   readonly event?: { readonly type: string };
-  readonly holdfast?: { readonly threadId: string; readonly thread: string };
+  /** Of an instance: where it is, or how many milliseconds the turn took that led to its state. */
+  readonly holdfast?: { readonly threadId?: string; readonly thread?: string; readonly tookMs?: number };
 }
 
 export interface Thread {
