@@ -55,7 +55,11 @@ const measuring = [
 /** Those that are long for what they add to others of their kind: the nightly run has them. */
 const nightly =
   process.env['HOLDFAST_RUNS'] === undefined
-    ? ['props/soak.prop.ts', 'examples/trading-desk/kept-desk.test.ts']
+    ? [
+        'props/soak.prop.ts',
+        'examples/trading-desk/kept-desk.test.ts',
+        'runtime/cluster/effect/effect-faults.test.ts',
+      ]
     : [];
 
 const files = byProcess(

@@ -180,7 +180,7 @@ class EffectPlacement implements Placement {
         lockMs,
         everyMs: EVERY_MS,
         give: (partition) => held.give(partition),
-        takeBack: (partition, isSick) => held.takeBack(partition, isSick ? lockMs : 0),
+        takeBack: (partition, isUnkept) => held.takeBack(partition, isUnkept ? lockMs : 0),
         isAlive: (host, port) => this.#isAlive(host, port),
       });
       this.#sharding.catch(this.#failed);

@@ -29,8 +29,8 @@ export interface ShardingOptions {
   readonly isAlive: (host: string, port: number) => boolean;
   /** This node has the lock of the partition from now on. */
   readonly give: (partition: number) => void;
-  /** It has it as long as this has not settled. `isSick`: since the locks could not be kept, and not since another is to have it. */
-  readonly takeBack: (partition: number, isSick: boolean) => Promise<void>;
+  /** It has it as long as this has not settled. `isUnkept`: since the lock could not be kept, and not since another is to have it. */
+  readonly takeBack: (partition: number, isUnkept: boolean) => Promise<void>;
 }
 
 /** Effect's cluster on this node. */
@@ -100,15 +100,23 @@ export async function migrateSharding(
  */
 export async function openSharding(options: ShardingOptions): Promise<OpenedSharding> {
   const { host, port, schema, lockMs, everyMs, log, isAlive, give, takeBack } = options;
-  let isSick = false;
+  /** Shards whose locks could not be kept at the last try; undefined: it failed for all. */
+  let unkept: ReadonlySet<number> | undefined = new Set();
   const storage = Layer.effect(RunnerStorage.RunnerStorage)(
     Effect.map(RunnerStorage.RunnerStorage, (stored) =>
       RunnerStorage.RunnerStorage.of({
         ...stored,
-        refresh: (address, shards) =>
-          stored
-            .refresh(address, shards)
-            .pipe(Effect.onExit((exit) => Effect.sync(() => void (isSick = !Exit.isSuccess(exit))))),
+        refresh: (address, shards) => {
+          const tried = [...shards].map(({ id }) => id);
+          return stored.refresh(address, shards).pipe(
+            Effect.onExit((exit) =>
+              Effect.sync(() => {
+                const kept = Exit.isSuccess(exit) ? new Set(exit.value.map(({ id }) => id)) : undefined;
+                unkept = kept && new Set(tried.filter((id) => !kept.has(id)));
+              }),
+            ),
+          );
+        },
       }),
     ),
   ).pipe(Layer.provide(SqlRunnerStorage.layerStorage({ prefix: prefixOf(schema) })));
@@ -137,7 +145,7 @@ export async function openSharding(options: ShardingOptions): Promise<OpenedShar
           nameOn(sharding, partition),
           Effect.acquireRelease(
             Effect.sync(() => give(partition)),
-            () => Effect.promise(() => takeBack(partition, isSick)),
+            () => Effect.promise(() => takeBack(partition, unkept?.has(partition + 1) !== false)),
           ),
         );
     }),
