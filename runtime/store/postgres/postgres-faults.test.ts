@@ -43,7 +43,7 @@ describe.skipIf(!hasPostgres)('a store in a PostgreSQL database', () => {
   }
   const begin = group('1', { turns: [turn({ record: record() })] });
 
-  it('writes a group once, whose answer was lost with the connection, and says what came of it', async () => {
+  it('amendment 1: writes a group once, whose answer was lost with the connection, and says what came of it', async () => {
     const store = await open(cuts.url);
     await store.commit(begin);
     cuts.cutNextAnswer();
@@ -187,7 +187,7 @@ describe.skipIf(!hasPostgres)('a store in a PostgreSQL database', () => {
     },
   );
 
-  it('writes nothing any more when the past has come back under it', async () => {
+  it('amendment 10: writes nothing any more when the past has come back under it', async () => {
     const store = await open();
     await store.commit(begin);
     const past = server
@@ -239,7 +239,7 @@ describe.skipIf(!hasPostgres)('a store in a PostgreSQL database', () => {
     });
   });
 
-  it('is not opened by a version that does not know its form', async () => {
+  it('amendment 24: is not opened by a version that does not know its form', async () => {
     const store = await open();
     await store.close();
     server.sql(`update ${schema}.form set version = 99`);

@@ -12,7 +12,7 @@ const points = (['before', 'within', 'after'] as const).flatMap((at) =>
 );
 
 test.each(points)(
-  'a commit that fails $at its transaction ($what) is safe to send again, and those behind it are not written',
+  'amendment 1: a commit that fails $at its transaction ($what) is safe to send again, and those behind it are not written',
   async (fault: CommitFault) => {
     const file = path(`${fault.at}-${fault.what}.db`);
     const store = await open({ path: file });

@@ -105,7 +105,7 @@ test('what is no store is not opened, and nothing begins anew in its place', asy
   await refuse('file/store.db', 'STORE_FAILED', 'file/store.db');
 });
 
-test('a store of a later form is not opened, and not changed', async () => {
+test('amendment 24: a store of a later form is not opened, and not changed', async () => {
   const store = await open({ path: path('later.db') });
   await store.commit(group('1', { turns: [turn({ record: record() })] }));
   await store.close();
