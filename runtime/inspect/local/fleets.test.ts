@@ -22,19 +22,13 @@ interface Given extends Partial<InstanceStatus> {
 function rig(given: Readonly<Record<string, Given>>, scrub: <T>(value: T) => T = (value) => value) {
   let [now, statuses] = [NOW, 0];
   const entries = Object.entries(given);
-  const instances = entries.map(([address, { value: _, forMs: __, ...more }]) => ({
-    address,
-    agent: address.split('/')[0] ?? '',
-    threadId: 'p',
-    thread: 1,
-    incarnation: 1,
-    restarts: 0,
-    state: 'running' as const,
-    handled: 0,
-    mailbox: 0,
-    capacity: 10,
-    ...more,
-  }));
+  const instances = entries.map(([address, more]) => {
+    const agent = address.split('/')[0] ?? '';
+    return Object.assign(
+      { address, agent, thread: 1, restarts: 0, state: 'running', mailbox: 0, capacity: 10 },
+      more,
+    );
+  });
   const known = entries.map(([id, { value, forMs = 0 }]): KnownActor => ({
     id,
     isInstance: true,

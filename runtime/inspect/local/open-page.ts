@@ -5,6 +5,7 @@ import type { RuntimeStatus } from '../../telling/status.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
+import { Search } from './search.ts';
 import { fleetQuestion, Fleets } from './fleets.ts';
 import { startLocalInspector, type Question, type RunningInspector } from './local-inspector.ts';
 import { mostLetters, pageActions, type ActedOn } from './page-actions.ts';
@@ -32,7 +33,7 @@ export async function openPage(
     clock: system.clock,
     page: options.page,
     port: options.port,
-    questions: questionsOf(fleets),
+    questions: questionsOf(fleets, new Search({ hub, clock: system.clock, status: () => fleets.status })),
     status: () => ({
       status: fleets.status,
       fleets: fleets.summaries(),
@@ -51,13 +52,20 @@ export async function openPage(
 }
 
 /** What a page may ask for, beside what it is told by itself. */
-export function questionsOf(fleets: Fleets): ReadonlyMap<string, Question> {
+export function questionsOf(fleets: Fleets, search: Search): ReadonlyMap<string, Question> {
   return new Map<string, Question>([
     [
       '/fleet',
       (asked) => {
         const question = fleetQuestion(asked);
         return question && { fleet: fleets.fleet(question) };
+      },
+    ],
+    [
+      '/search',
+      async (asked, signal) => {
+        const { query } = asked as { query?: unknown };
+        return typeof query === 'string' ? search.find(query, signal) : undefined;
       },
     ],
   ]);

@@ -38,19 +38,28 @@ export class ActorPanel {
     this.#chart = new Chart(byId('chart'), layouts);
   }
 
-  /** As it is now, or as it was at a `moment`. */
+  /** As it is now, or as it was at a `moment`; `missing` is the one that is to be shown and is not there. */
   draw(
     actor: Actor | undefined,
     figures: Figures,
-    { mayAct, moment }: { readonly mayAct: boolean; readonly moment: Moment | undefined },
+    {
+      mayAct,
+      moment,
+      missing,
+    }: {
+      readonly mayAct: boolean;
+      readonly moment: Moment | undefined;
+      readonly missing: string | undefined;
+    },
   ): void {
     byId('actor').classList.toggle('none', actor === undefined);
     if (actor === undefined) {
       this.#shown = undefined;
-      say(byId('actor-name'), 'Choose an actor');
+      say(byId('actor-name'), missing ?? 'Choose an actor');
+      say(byId('actor-state'), '');
       byId('figures').replaceChildren();
       this.#sayProblem(undefined);
-      this.#chart.show(undefined, '', 'Its state chart, context and events are shown here.');
+      this.#chart.show(undefined, '', missing === undefined ? nobody : notThere);
       this.#sayContext(undefined);
       return;
     }
@@ -137,6 +146,9 @@ export class ActorPanel {
     byId('no-context').hidden = text !== '';
   }
 }
+
+const nobody = 'Its state chart, context and events are shown here.';
+const notThere = 'It is not there now; it is shown when it comes.';
 
 /** What a machine without an id is called: an instance's by its agent. */
 function unnamed(actor: Actor): string {

@@ -46,7 +46,9 @@ function desk(): Actors {
 }
 
 const names = (actors: Actors, filter = '', opened = new Map<string, boolean>()): string[] =>
-  treeRows(actors, { filter, opened }).map(({ actor, level }) => `${'·'.repeat(level - 1)}${actor.name}`);
+  treeRows(actors, { filter: { text: filter }, opened }).map(
+    ({ actor, level }) => `${'·'.repeat(level - 1)}${actor.name}`,
+  );
 
 test('actors stand below their parents, instances closed', () => {
   const actors = desk();
@@ -65,6 +67,15 @@ test('actors stand below their parents, instances closed', () => {
 test('a filter shows what has it, and what that is in', () => {
   expect(names(desk(), 'TRADER/B')).toEqual(['supervisor', '·pool:p', '··thread:1', '···b']);
   expect(names(desk(), 'nobody')).toEqual([]);
+});
+
+test('of those that were found elsewhere all are shown that are there, with what they are in', () => {
+  const actors = desk();
+  const filter = { text: '', found: new Set(['trader/a', 'trader/gone']) };
+  const shown = treeRows(actors, { filter, opened: new Map() }).map(({ actor }) => actor.id);
+  expect(shown.at(-1)).toBe('trader/a');
+  expect(new Set(shown)).toEqual(new Set(actors.lineage('trader/a').map(({ id }) => id)));
+  expect(treeRows(actors, { filter: { text: '', found: new Set() }, opened: new Map() })).toEqual([]);
 });
 
 test('what the runtime only invokes is left out of the tree', () => {

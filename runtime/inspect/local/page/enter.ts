@@ -1,5 +1,5 @@
 import { keepSession } from './session.ts';
 
-// Where a link leads: it is in no history of the tab afterwards.
+// Where a link leads: it is in no history of the tab afterwards. What it says of an actor stays.
 keepSession(document.querySelector<HTMLMetaElement>('meta[name=session]')?.content ?? '');
-location.replace('/');
+location.replace(`/${location.hash}`);

@@ -20,9 +20,11 @@ const columns = [
   ['failure', 'Last failure'],
 ] as const;
 
+/** What rows are ordered by. */
+export const orders = ['worst', ...columns.map(([column]) => column)] as const;
+
 export interface RowOrder {
-  /** A column, or `worst`. */
-  readonly order: string;
+  readonly order: (typeof orders)[number];
   readonly isReversed: boolean;
 }
 
@@ -163,7 +165,7 @@ export class FleetList {
     return first >= this.#from && last <= this.#from + this.#rows.length;
   }
 
-  #reorder(order: string): void {
+  #reorder(order: (typeof orders)[number]): void {
     const sorted = this.#headings.get(order)?.getAttribute('aria-sort');
     const natural = order === 'address' || order === 'state' ? 'ascending' : 'descending';
     // Once, the other way round, and back to the worst first.

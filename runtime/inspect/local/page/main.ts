@@ -1,7 +1,9 @@
 import { ActorPanel } from './actor-panel.ts';
+import { AddressBar, type Place } from './address-bar.ts';
 import { Actors, type Message } from './actors.ts';
 import { AgentsList } from './agents-list.ts';
 import { ChartLayouts } from './chart-layouts.ts';
+import { sizeColumns } from './columns.ts';
 import { byId, element, say } from './dom.ts';
 import {
   ActorDeeds,
@@ -15,20 +17,24 @@ import {
 } from './deeds.ts';
 import { Feed } from './feed.ts';
 import { duration, short } from './figures.ts';
+import { orders } from './fleet-list.ts';
 import { FleetPanel, type FleetChoice } from './fleet-panel.ts';
 import { Held, type Told } from './held.ts';
 import { MomentView } from './moment.ts';
 import { Recorder } from './recorder.ts';
+import { SearchField } from './search-field.ts';
 import { sequenceOf, SequenceView } from './sequence.ts';
 import { Tabs } from './tabs.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
 import type { InspectionEvent, Tick } from './told.ts';
 import { ThreadHistory } from './thread-history.ts';
 import { Timeline } from './timeline.ts';
-import { nameOf, Tree } from './tree.ts';
+import { nameOf, Tree, type Choosing } from './tree.ts';
 import { wrongNow } from './wrong.ts';
 import { WrongList } from './wrong-list.ts';
 
+/** In the order of their tabs. */
+const tableNames = ['threads', 'letters', 'secrets'];
 /** Milliseconds between two pictures of what changes all the time: more is not to be seen. */
 const DRAW_MS = 200;
 
@@ -37,7 +43,14 @@ const layouts = new ChartLayouts();
 const recorder = new Recorder();
 const held = new Held();
 const history = new ThreadHistory();
-const tree = new Tree(byId('tree'), actors, () => lookAtFleet(undefined));
+const tree = new Tree(byId('tree'), actors, lookAtActor);
+const bar = new AddressBar(visit);
+const search = new SearchField(
+  (filter) => {
+    tree.filter = filter;
+  },
+  (find) => bar.amend({ find }),
+);
 const timeline: Timeline = new Timeline(atOnce);
 const moment = new MomentView(
   () => timeline.live(),
@@ -64,6 +77,8 @@ let stale = true;
 let drawnAt = 0;
 let newest: Message | undefined;
 let looked: FleetChoice | undefined;
+/** The actor of the address, until it is there. */
+let awaited: string | undefined;
 
 const feed = new Feed({
   told(kind, data, size) {
@@ -113,13 +128,41 @@ function atOnce(): void {
 }
 
 function openActor(id: string): void {
-  element('filter', HTMLInputElement).value = '';
+  search.text = '';
   tree.show(id);
   byId('tree').focus();
 }
 
+function lookAtActor(actor: string, how: Choosing): void {
+  awaited = undefined;
+  view(undefined);
+  const { find, tab, actor: before } = bar.place;
+  if (how === 'chosen' || (how === 'moved' && before === undefined)) bar.go({ actor, find, tab });
+  else if (how === 'moved') bar.amend({ actor });
+}
+
+function lookAtFleet(choice: FleetChoice): void {
+  awaited = undefined;
+  view(choice);
+  const { agent, state, order, isReversed } = choice;
+  const { find, tab } = bar.place;
+  const said = order === 'worst' ? undefined : `${isReversed ? '-' : ''}${order}`;
+  bar.go({ agent, state, order: said, find, tab });
+}
+
+/** What the address says: at first, and when the reader goes back or forward. */
+function visit({ actor, agent, state, order = 'worst', find = '', tab = 'threads' }: Place): void {
+  search.text = find;
+  const table = tableNames.indexOf(tab);
+  if (table !== -1 && tab !== shownTable()) tables.choose(table);
+  awaited = agent === undefined ? actor : undefined;
+  if (awaited !== undefined) tree.leave();
+  const named = orders.find((known) => known === order.replace(/^-/, '')) ?? 'worst';
+  view(agent === undefined ? undefined : { agent, state, order: named, isReversed: order.startsWith('-') });
+}
+
 /** Shows the fleet of an agent, or the chosen actor. */
-function lookAtFleet(choice: FleetChoice | undefined): void {
+function view(choice: FleetChoice | undefined): void {
   looked = choice;
   document.body.dataset['view'] = choice === undefined ? 'actor' : 'fleet';
   byId('fleet').hidden = choice === undefined;
@@ -156,10 +199,12 @@ function draw(now: number): void {
   drawnAt = now;
   const time = held.moment(Date.now());
   actors.sweep(time);
-  if (tree.selected === undefined && looked === undefined) {
+  if (awaited !== undefined && actors.byId.has(awaited)) tree.show(awaited, 'given');
+  if (tree.selected === undefined && looked === undefined && awaited === undefined) {
     const first = [...actors.byId.values()].find(({ kind }) => kind === 'instance');
-    if (first !== undefined) tree.select(first.id);
+    if (first !== undefined) tree.select(first.id, 'given');
   }
+  search.draw(now, held.isHeld);
   tree.draw();
   agents.draw(tick?.fleets ?? [], looked?.agent);
   const id = tree.selected ?? '';
@@ -179,6 +224,7 @@ function draw(now: number): void {
     panel.draw(actor, figures, {
       mayAct: tick?.mayAct === true,
       moment: chosen && { at: chosen.at, snapshot: record?.stateAt(chosen.n) },
+      missing: awaited,
     });
     const place = /^supervisor\/pool:(.*)\/thread:\d+$/.exec(id)?.[1];
     deeds.draw(actor, { ...figures, pool: place }, tick?.mayAct === true);
@@ -221,10 +267,14 @@ function drawSequence(id: string): void {
   sequence.draw(sequenceOf(actors.messages, sequence.mostLanes, views[scope] ?? ((message) => message)));
 }
 
+function shownTable(): string {
+  return document.querySelector<HTMLElement>('.tables [aria-selected=true]')?.dataset['tab'] ?? '';
+}
+
 function drawTables(): void {
   if (tick === undefined) return;
   const { status, deadLetters, mayAct } = tick;
-  const tab = document.querySelector<HTMLElement>('.tables [aria-selected=true]')?.dataset['tab'];
+  const tab = shownTable();
   const button = (offered: Parameters<TableDeeds['button']>[0]): HTMLElement => tableDeeds.button(offered);
   if (tab === 'threads')
     tableDeeds.draw(byId('panel-threads'), () =>
@@ -273,11 +323,15 @@ function theme(): void {
   document.documentElement.dataset['theme'] = now === 'dark' ? 'light' : 'dark';
 }
 
-const tables = new Tabs('.tables', atOnce);
+const tables: Tabs = new Tabs('.tables', () => {
+  const shown = shownTable();
+  bar.amend({ tab: shown === tableNames[0] ? '' : shown });
+  atOnce();
+});
 const parts = new Tabs('#actor', atOnce);
 
 const keys: Readonly<Record<string, () => void>> = {
-  '/': () => byId('filter').focus(),
+  '/': () => search.focus(),
   p: pause,
   d: theme,
   t: () => byId('tree').focus(),
@@ -304,9 +358,6 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   press();
 });
-byId('filter').addEventListener('input', () => {
-  tree.filter = element('filter', HTMLInputElement).value;
-});
 byId('scope').addEventListener('change', changed);
 byId('replay-all').addEventListener(
   'click',
@@ -317,5 +368,7 @@ byId('theme').addEventListener('click', theme);
 byId('help').addEventListener('click', () => element('shortcuts', HTMLDialogElement).showModal());
 byId('close').addEventListener('click', () => element('shortcuts', HTMLDialogElement).close());
 setInterval(changed, 1000);
+sizeColumns();
+visit(bar.place);
 feed.start();
 requestAnimationFrame(draw);

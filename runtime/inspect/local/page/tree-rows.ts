@@ -11,16 +11,24 @@ export interface Row {
   readonly siblings: number;
 }
 
+/** What the tree is to show; without either, all of it. */
+export interface Filter {
+  /** A part of a name or an id. */
+  readonly text: string;
+  /** The ids of those that were found elsewhere. */
+  readonly found?: ReadonlySet<string>;
+}
+
 export interface TreeView {
-  /** Part of a name or an id; those that have it are shown, with all that they are in. */
-  readonly filter: string;
+  /** Which are shown, with all that they are in. */
+  readonly filter: Filter;
   /** Those that somebody opened or closed. */
   readonly opened: ReadonlyMap<string, boolean>;
 }
 
 /** The rows of the tree, from the top. */
 export function treeRows(actors: Actors, { filter, opened }: TreeView): Row[] {
-  const wanted = filter === '' ? undefined : matching(actors, filter.toLowerCase());
+  const wanted = isFilter(filter) ? matching(actors, filter) : undefined;
   const rows: Row[] = [];
   const add = (ids: readonly string[], level: number): void => {
     const shown = ids
@@ -53,9 +61,15 @@ function isOpenAtFirst({ kind, id }: Actor): boolean {
   return kind === 'pool' || kind === 'thread' || id === 'supervisor';
 }
 
-function matching(actors: Actors, part: string): Set<string> {
+export function isFilter({ text, found }: Filter): boolean {
+  return text !== '' || found !== undefined;
+}
+
+function matching(actors: Actors, { text, found }: Filter): Set<string> {
   const wanted = new Set<string>();
+  const part = text.toLowerCase();
   for (const { id, name } of actors.byId.values()) {
+    if (found?.has(id) === false) continue;
     if (!id.toLowerCase().includes(part) && !name.toLowerCase().includes(part)) continue;
     for (const actor of actors.lineage(id)) wanted.add(actor.id);
   }

@@ -3,12 +3,17 @@ import { valueText } from './chart-graph.ts';
 import { el } from './dom.ts';
 import { percent } from './figures.ts';
 import type { Instance, Pool, Status, Thread } from './told.ts';
-import { treeRows, type Row } from './tree-rows.ts';
+import { isFilter, treeRows, type Filter, type Row } from './tree-rows.ts';
 import { errorText, failureText } from './wrong.ts';
 
 const ROW = 28;
 /** Rows that are drawn beyond those to be seen, above and below. */
 const BEYOND = 6;
+
+/** `chosen`: by the reader; `moved`: on the way to another one; `given`: by the page. */
+export type Choosing = 'chosen' | 'moved' | 'given';
+
+const everything: Filter = { text: '' };
 
 /** What the status has to say, by the id of the actor. */
 interface Known {
@@ -24,15 +29,15 @@ export class Tree {
   readonly #actors: Actors;
   readonly #container: HTMLElement;
   readonly #space: HTMLElement;
-  readonly #choose: (id: string) => void;
+  readonly #choose: (id: string, how: Choosing) => void;
   readonly #opened = new Map<string, boolean>();
-  #filter = '';
+  #filter: Filter = everything;
   #rows: Row[] = [];
   #shape = -1;
   #known = nothing;
   #selected: string | undefined;
 
-  constructor(container: HTMLElement, actors: Actors, choose: (id: string) => void) {
+  constructor(container: HTMLElement, actors: Actors, choose: (id: string, how: Choosing) => void) {
     this.#actors = actors;
     this.#container = container;
     this.#choose = choose;
@@ -58,8 +63,8 @@ export class Tree {
     return this.#selected;
   }
 
-  set filter(filter: string) {
-    this.#filter = filter.trim();
+  set filter(filter: Filter) {
+    this.#filter = filter;
     this.#shape = -1;
     this.draw();
   }
@@ -88,18 +93,25 @@ export class Tree {
     return this.#known.instances.get(id);
   }
 
-  select(id: string): void {
+  select(id: string, how: Choosing = 'chosen'): void {
     this.#selected = id;
     this.#reveal();
     this.draw();
-    this.#choose(id);
+    this.#choose(id, how);
   }
 
-  /** Selects one that may be out of sight: what it is in is opened, and nothing is filtered any more. */
-  show(id: string): void {
+  /** Selects one that may be out of sight: what it is in is opened. */
+  show(id: string, how: Choosing = 'chosen'): void {
     for (const { id: above } of this.#actors.lineage(id).slice(1)) this.#opened.set(above, true);
-    this.filter = '';
-    this.select(id);
+    this.#shape = -1;
+    this.draw();
+    this.select(id, how);
+  }
+
+  /** None is selected. */
+  leave(): void {
+    this.#selected = undefined;
+    this.draw();
   }
 
   draw(): void {
@@ -229,7 +241,7 @@ export class Tree {
     const row = this.#rows[at];
     const go = (to: number): void => {
       const { actor } = this.#rows[Math.max(0, Math.min(this.#rows.length - 1, to))] ?? {};
-      if (actor !== undefined) this.select(actor.id);
+      if (actor !== undefined) this.select(actor.id, 'moved');
     };
     const page = Math.max(1, Math.floor(this.#container.clientHeight / ROW) - 1);
     const moves: Readonly<Record<string, () => void>> = {
@@ -251,9 +263,9 @@ export class Tree {
 
   #outwards(row: Row | undefined): void {
     if (row === undefined) return;
-    if (row.isOpen === true && this.#filter === '') return this.#toggle(row.actor.id, false);
+    if (row.isOpen === true && !isFilter(this.#filter)) return this.#toggle(row.actor.id, false);
     const { parentId } = row.actor;
-    if (parentId !== undefined && this.#actors.byId.has(parentId)) this.select(parentId);
+    if (parentId !== undefined && this.#actors.byId.has(parentId)) this.select(parentId, 'moved');
   }
 
   /** Scrolls only if it is not to be seen. */

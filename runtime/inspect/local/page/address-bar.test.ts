@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { hashOf, placeOf } from './address-bar.ts';
+
+test('a place is written to be read, and read as it was written', () => {
+  const place = { actor: 'support/a b#&=%2F', find: 'context.customer = "acme"', tab: 'letters' };
+  expect(hashOf({ actor: 'support/ann' })).toBe('#actor=support/ann');
+  expect(placeOf(hashOf(place))).toEqual(place);
+  expect(hashOf({})).toBe('');
+});
+
+test('what the page does not know, or what is too long, is no part of a place', () => {
+  expect(placeOf('#token=x&agent=support&__proto__=1&constructor=2&actor=')).toEqual({ agent: 'support' });
+  expect(placeOf(`#actor=${'x'.repeat(1001)}&tab=letters`)).toEqual({ tab: 'letters' });
+  expect(placeOf('#%')).toEqual({});
+});
