@@ -22,7 +22,7 @@ test('the default export is what a gateway takes', async () => {
 
 test('a cluster is refused, since a gateway is alone', async () => {
   const found = Object.assign(globalThis, { ofTest: cluster({ nodes: ['127.0.0.1:7700'], index: 0 }) });
-  onTestFinished(() => Reflect.deleteProperty(found, 'ofTest'));
+  onTestFinished(() => void Reflect.deleteProperty(found, 'ofTest'));
   await expect(options('export default { cluster: globalThis.ofTest };')).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('a gateway is alone') as string,
