@@ -25,9 +25,10 @@ function rig(options: Partial<AnswersOptions> = {}) {
     ...options,
   });
   const { signal } = new AbortController();
+  const wait: CallWait = { timeoutMs: 1000, signal, write: async () => {}, again() {} };
   const ask = (address: string): Promise<unknown> =>
-    answers.answer({ kind: 'ask', address, value: { type: 'total' } }, { timeoutMs: 1000, signal });
-  return { answers, asked, ask, ref, time, signal };
+    answers.answer({ kind: 'ask', address, value: { type: 'total' } }, wait);
+  return { answers, asked, ask, ref, time, wait };
 }
 
 it('what is asked after word of rows waits until they have been looked for, and nobody else does', async () => {
@@ -67,7 +68,7 @@ it('asks nobody whose time was up before its instance was there', async () => {
 it('resumes an instance whose quarantine is found when it is reached', async () => {
   const quarantined = new HoldfastError('AGENT_QUARANTINED', 'it failed too often');
   let isThere = false;
-  const { answers, asked, ref, signal } = rig({
+  const { answers, asked, ref, wait } = rig({
     get: (address) => (isThere ? ref(address) : undefined),
     reach: () => {
       isThere = true;
@@ -75,7 +76,6 @@ it('resumes an instance whose quarantine is found when it is reached', async () 
     },
     spawn: () => Promise.reject(quarantined),
   });
-  const wait = { timeoutMs: 1000, signal };
   await answers.answer({ kind: 'resume', address: 'account/a' }, wait);
   expect(asked).toEqual([['account/a', 'resumed']]);
   await expect(answers.answer({ kind: 'spawn', address: 'account/a' }, wait)).rejects.toBe(quarantined);

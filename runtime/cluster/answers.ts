@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
+import { encodeSnapshot } from '../wire/snapshot.ts';
 import type { Call, CallKind } from './messages.ts';
 import type { CallWait } from './node-server.ts';
 
@@ -50,19 +51,33 @@ export class Answers {
   }
 
   async answer(call: Call, wait: CallWait): Promise<unknown> {
-    const { clock, get, scrub } = this.#options;
+    const { clock, find, get, scrub } = this.#options;
     const { address, kind } = call;
-    if (kind === 'find') return scrub(await this.#options.find(address));
+    if (kind === 'find') return scrub(await find(address));
     const before = this.#begun.get(address);
     const here = before === undefined && kind !== 'spawn' && kind !== 'getOrSpawn' ? get(address) : undefined;
-    if (here !== undefined) return scrub(await doings[kind](here, call, wait));
+    if (here !== undefined) return this.#do(here, kind, call, wait);
     const until = clock.now() + wait.timeoutMs;
     const reached = (before ?? Promise.resolve()).then(() => this.#reach(call));
     this.#follow(address, reached);
-    const ref = await reached;
+    let ref;
+    try {
+      ref = await reached;
+    } catch (error) {
+      // Whoever stops it twice does nothing the second time.
+      if (kind === 'stop' && error instanceof HoldfastError && error.code === 'AGENT_STOPPED')
+        return undefined;
+      throw error;
+    }
     const timeoutMs = until - clock.now();
     if (timeoutMs <= 0) throw tooLate(address, kind === 'ask' ? 'ask' : 'delivery', wait.timeoutMs);
-    return scrub(await doings[kind](ref, call, { ...wait, timeoutMs }));
+    return this.#do(ref, kind, call, { ...wait, timeoutMs });
+  }
+
+  async #do(ref: AgentRef, kind: keyof typeof doings, call: Call, wait: CallWait): Promise<unknown> {
+    const { scrub } = this.#options;
+    const write = (part: unknown): Promise<void> => wait.write(scrub(part));
+    return scrub(await doings[kind](ref, call, { ...wait, write }));
   }
 
   async #reach({ kind, address, value }: Call): Promise<AgentRef> {
@@ -92,11 +107,43 @@ const doings: Readonly<Record<Exclude<CallKind, 'find'>, Doing>> = {
   ask: (ref, { value, id }, wait) => ref.ask(value, { ...wait, ...named(id) }),
   deliver: (ref, { value, id }, wait) => ref.deliver(value, { ...wait, ...named(id) }),
   enqueue: (ref, { value, id, at }) => ref.enqueue(value, { ...named(id), ...(at !== undefined && { at }) }),
+  askStream: streamed,
   can: (ref, { value }, { timeoutMs }) => ref.can(value, { timeoutMs }),
+  snapshot: async (ref, _call, { timeoutMs }) => encodeSnapshot(await ref.snapshot({ timeoutMs })),
   persist: (ref, _call, { timeoutMs }) => ref.persist({ timeoutMs }),
+  watch: watched,
   resume: (ref) => ref.resume(),
   stop: (ref) => ref.stop(),
 };
+
+/** Tells the chunks as they come, at the pace of who reads them, and gives the reply. */
+async function streamed(
+  ref: AgentRef,
+  { value, id }: Call,
+  { signal, write, again }: CallWait,
+): Promise<unknown> {
+  // Who reads keeps the time: it knows when it holds back itself.
+  const answer = ref.askStream(value, { timeoutMs: Infinity, signal, ...named(id) });
+  try {
+    for await (const chunk of answer) await write(chunk);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'ANSWER_NOT_KEPT') throw error;
+    again();
+  }
+  return answer.result;
+}
+
+/** Tells which incarnation is watched, and gives the end of it. */
+function watched(ref: AgentRef, _call: Call, { signal, write }: CallWait): Promise<unknown> {
+  return new Promise((resolve) => {
+    const watching = ref.watch(resolve);
+    signal.addEventListener('abort', () => {
+      watching.unsubscribe();
+      resolve(undefined);
+    });
+    void write(ref.incarnation);
+  });
+}
 
 function named(id: string | undefined): { readonly id?: string } {
   return id === undefined ? {} : { id };

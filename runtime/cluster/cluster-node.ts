@@ -5,6 +5,7 @@ import { PARTITIONS, partitionOf } from '../base/partition.ts';
 import { tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { DurableStore } from '../store/durable-store.ts';
+import { Waiting } from '../mailbox/waiting.ts';
 import { isPartitioned, type PartitionedStore } from '../store/partitioned-store.ts';
 import type { JoinedNode, LocalNode, RemoteSpawn } from '../system/cluster.ts';
 import type { FoundInstance } from '../system/found-instance.ts';
@@ -14,7 +15,7 @@ import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
 import { asAgentRef } from './far-members.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
-import { NodeLink } from './node-link.ts';
+import { type LinkWait, NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
 import { NodeServer } from './node-server.ts';
 import type { ClusterNode, Placement } from './placement.ts';
@@ -35,6 +36,8 @@ export class PlacedNode implements JoinedNode {
   readonly #clock: Clock = systemClock;
   readonly #held = new Set<number>();
   readonly #links = new Map<number, NodeLink>();
+  /** Those who wait for answers of other nodes. */
+  readonly #waiting = new Waiting(this.#clock);
   /** For each address the last event of this node that is on its way into the store. */
   readonly #rows = new Map<string, Promise<unknown>>();
   #local!: LocalNode;
@@ -103,8 +106,10 @@ export class PlacedNode implements JoinedNode {
       agent: agentOf(address),
       node: () => this.#options.placement.route(partitionOf(address)),
       call: (call, wait) => this.#call(call, wait),
+      waiting: this.#waiting,
       keep: (to, event, at) => this.#keep(to, event, at),
       unsent: (error) => this.#local.system.unsent(address, error),
+      warn: (fields, message) => this.#local.system.warn(fields, message),
     });
     return asAgentRef(ref, this.#local.system.threadIdOf(ref.agent));
   }
@@ -202,12 +207,13 @@ export class PlacedNode implements JoinedNode {
     // Another node may get the number of one that has ended.
     before?.abandon();
     const { tls, silentMs } = this.#options;
-    const link = new NodeLink({ node, hello: this.#hello, tls, clock: this.#clock, silentMs });
+    const [clock, waiting] = [this.#clock, this.#waiting];
+    const link = new NodeLink({ node, hello: this.#hello, tls, clock, silentMs, waiting });
     this.#links.set(node.node, link);
     return link;
   }
 
-  async #call(call: Call, wait: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<unknown> {
+  async #call(call: Call, wait: LinkWait): Promise<unknown> {
     const { address } = call;
     const before = this.#rows.get(address);
     if (before === undefined) return this.#callNow(call, wait);

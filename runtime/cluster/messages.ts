@@ -1,7 +1,11 @@
+import { LARGEST_CHUNK } from '../mailbox/stream-window.ts';
 import { decodeEvent, type Encoded, encodeEvent } from '../wire/encoded-state.ts';
 
 /** The version of what nodes say to each other. */
 export const PROTOCOL = 1;
+
+/** The most calls of one node that wait for another: above that they are refused, as by a full mailbox. */
+export const MOST_CALLS = 10_000;
 
 /** The first message in each direction of a link. */
 export interface Hello {
@@ -17,10 +21,13 @@ export const CALLS = [
   'spawn',
   'getOrSpawn',
   'ask',
+  'askStream',
   'deliver',
   'enqueue',
   'can',
+  'snapshot',
   'persist',
+  'watch',
   'resume',
   'stop',
   'find',
@@ -53,9 +60,25 @@ export interface CallMessage extends Omit<Call, 'value'> {
 
 /** What a node says to the one that called. */
 export type AnswerMessage = { readonly a: number } & (
-  | { readonly value?: Packed | undefined }
+  | {
+      readonly value?: Packed | undefined;
+      /** Of an ask that is read as a stream: it was asked before, and nothing of it is read. */
+      readonly again?: true | undefined;
+    }
   | { readonly error: Packed }
 );
+
+/** What a node says of a call before its answer. */
+export interface PartMessage {
+  readonly part: number;
+  readonly value: Packed;
+}
+
+/** So many more parts of a call were taken, by whoever asked for them. */
+export interface TakenMessage {
+  readonly more: number;
+  readonly taken: number;
+}
 
 /** Nobody waits for the call any more. */
 export interface CancelMessage {
@@ -82,6 +105,11 @@ export function unpack(packed: Packed): unknown {
   return decodeEvent(typeof packed === 'string' ? packed : Buffer.from(packed.bytes, 'base64'));
 }
 
+/** The bytes of a part as both sides count them against the window of its reader. */
+export function bytesOf(packed: Packed): number {
+  return Math.min(typeof packed === 'string' ? packed.length : packed.bytes.length, LARGEST_CHUNK);
+}
+
 export function isHello(message: unknown): message is Hello {
   return (
     has(message, 'holdfast', 'number') && has(message, 'node', 'number') && has(message, 'store', 'string')
@@ -91,6 +119,7 @@ export function isHello(message: unknown): message is Hello {
 export function isCall(message: unknown): message is CallMessage {
   return (
     has(message, 'q', 'number') &&
+    Number.isSafeInteger(message.q) &&
     has(message, 'address', 'string') &&
     has(message, 'kind', 'string') &&
     CALLS.includes(message.kind as CallKind) &&
@@ -104,6 +133,14 @@ export function isCall(message: unknown): message is CallMessage {
 export function isAnswer(message: unknown): message is AnswerMessage {
   if (!has(message, 'a', 'number')) return false;
   return 'error' in message ? isPacked(message.error) : !('value' in message) || isPacked(message.value);
+}
+
+export function isPart(message: unknown): message is PartMessage {
+  return has(message, 'part', 'number') && isPacked((message as Partial<PartMessage>).value);
+}
+
+export function isTaken(message: unknown): message is TakenMessage {
+  return has(message, 'more', 'number') && has(message, 'taken', 'number') && message.taken > 0;
 }
 
 export function isCancel(message: unknown): message is CancelMessage {

@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { otherCertificate } from '../gateway/fixtures/other-certificate.ts';
 import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
+import { Waiting } from '../mailbox/waiting.ts';
 import { assertLinkIsSafe, type ClusterTls } from './link-tls.ts';
 import type { Call } from './messages.ts';
 import { NodeLink } from './node-link.ts';
@@ -49,6 +50,7 @@ function linkTo(
     tls,
     clock: systemClock,
     silentMs: 60_000,
+    waiting: new Waiting(systemClock),
   });
   onTestFinished(() => link.close(new HoldfastError('RUNTIME_STOPPED', 'the test is over')));
   return link;

@@ -2,17 +2,23 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Clock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { tooLate } from '../dead-letters/refusal.ts';
+import { silent, tooLate } from '../dead-letters/refusal.ts';
+import type { Tag } from '../mailbox/tag.ts';
+import type { AnswerStream, StreamSeat, Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { Lines } from './lines.ts';
 import type { ClusterTls } from './link-tls.ts';
 import {
+  type AnswerMessage,
+  bytesOf,
   type Call,
   type CallMessage,
   type Hello,
   isAnswer,
   isHello,
+  isPart,
   isPing,
+  MOST_CALLS,
   pack,
   PROTOCOL,
   unpack,
@@ -27,20 +33,32 @@ export interface NodeLinkOptions {
   readonly clock: Clock;
   /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
   readonly silentMs?: number | undefined;
+  /** Those who wait for answers, of all links of this node. */
+  readonly waiting: Waiting;
+}
+
+/** What reads the parts of a call before its answer. */
+export interface PartReader extends AnswerStream {
+  /** It was asked before, and nothing of it is read. */
+  again?(): void;
+}
+
+/** How long somebody waits for a call, and what reads its parts: then the time is one of silence, and stays here. */
+export interface LinkWait {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly stream?: PartReader | undefined;
 }
 
 interface Pending {
   readonly message: Omit<CallMessage, 'q' | 'ms'>;
-  /** When its time is up, by the clock; `Infinity`: never. */
+  /** When its time is up, by the clock; `Infinity`: never, or its parts count. */
   readonly until: number;
+  readonly stream: PartReader | undefined;
   /** Whether it has left on the connection that is open. */
   isSent: boolean;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
 }
 
-/** The most calls that wait for one node: above that they are refused, as by a full mailbox. */
-const MOST_CALLS = 10_000;
 /** Milliseconds between two tries to connect, and the most, twice as many each time. */
 const RETRY_MS = 50;
 const MOST_RETRY_MS = 1000;
@@ -59,6 +77,12 @@ export class NodeLink {
   /** Who waits for the answer to a ping, by its number. */
   readonly #pings = new Map<number, () => void>();
   #next = 1;
+  /** Lets who writes the parts of a call go on. */
+  readonly #seat: StreamSeat = {
+    credit: (tag, taken) => {
+      if (taken > 0 && this.#isOpen) this.#lines?.send({ more: tag, taken });
+    },
+  };
   #lines: Lines | undefined;
   #isOpen = false;
   #retry: unknown;
@@ -75,45 +99,25 @@ export class NodeLink {
   }
 
   /** Resolves with the answer; `timeoutMs`: the time for all of it. */
-  call(
-    { value, ...call }: Call,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<unknown> {
-    const { clock, node } = this.#options;
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+  async call({ value, ...call }: Call, { timeoutMs, signal, stream }: LinkWait): Promise<unknown> {
+    const { clock, node, waiting } = this.#options;
+    if (this.#closed !== undefined) throw this.#closed;
     if (this.#calls.size >= MOST_CALLS)
-      return Promise.reject(
-        new HoldfastError(
-          'MAILBOX_FULL',
-          `${MOST_CALLS} calls wait for node ${node.node}; wait for some of them`,
-        ),
+      throw new HoldfastError(
+        'MAILBOX_FULL',
+        `${MOST_CALLS} calls wait for node ${node.node}; wait for some of them`,
       );
-    return new Promise((resolve, reject) => {
-      const q = this.#next++;
-      const message = value === undefined ? call : { ...call, value: pack(value) };
-      const timer =
-        timeoutMs === Infinity ? undefined : clock.setTimeout(() => this.#expire(q, timeoutMs), timeoutMs);
-      const abort = (): void => this.#giveUp(q, signal?.reason);
-      const over = (): void => {
-        this.#calls.delete(q);
-        clock.clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      };
-      const pending: Pending = {
-        message,
-        until: clock.now() + timeoutMs,
-        isSent: false,
-        resolve(answer) {
-          over();
-          resolve(answer);
-        },
-        reject(error) {
-          over();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', abort);
+    const options: WaitOptions = {
+      timeoutMs,
+      signal,
+      stream,
+      onTimeout: () => this.#late(pending, timeoutMs),
+      settled: (q) => this.#settled(q),
+    };
+    const message = value === undefined ? call : { ...call, value: pack(value) };
+    const until = stream === undefined ? clock.now() + timeoutMs : Infinity;
+    const pending: Pending = { message, until, stream, isSent: false };
+    return waiting.open('ask', options, (q) => {
       this.#calls.set(q, pending);
       if (this.#isOpen) this.#send(q, pending);
       else this.#connect();
@@ -161,14 +165,14 @@ export class NodeLink {
   close(error: HoldfastError): void {
     this.#closed = error;
     this.#options.clock.clearTimeout(this.#retry);
-    for (const pending of this.#calls.values()) pending.reject(error);
+    for (const q of this.#calls.keys()) this.#options.waiting.reject(q, error);
     this.#lines?.end();
   }
 
   /** The node is there no more: what waits ends as when it cannot be reached. */
   abandon(): void {
     this.#why = 'it is not there any more';
-    for (const pending of this.#calls.values()) pending.reject(this.#unreachable(pending));
+    for (const [q, pending] of this.#calls) this.#options.waiting.reject(q, this.#unreachable(pending));
     this.close(
       new HoldfastError(
         'NODE_UNREACHABLE',
@@ -193,20 +197,18 @@ export class NodeLink {
     });
   }
 
-  #expire(q: number, ms: number): void {
-    const pending = this.#calls.get(q);
-    if (pending === undefined) return;
+  #late(pending: Pending, ms: number): HoldfastError {
     const { address, kind } = pending.message;
-    this.#giveUp(
-      q,
-      pending.isSent ? tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms) : this.#unreachable(pending),
-    );
+    if (!pending.isSent) return this.#unreachable(pending);
+    if (kind === 'askStream') return silent(address, ms);
+    return tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms);
   }
 
-  #giveUp(q: number, error: unknown): void {
+  /** Nobody waits any more: for an answer that has come, or before one has. */
+  #settled(q: Tag): void {
     const pending = this.#calls.get(q);
+    this.#calls.delete(q);
     if (pending?.isSent === true && this.#isOpen) this.#lines?.send({ cancel: q });
-    pending?.reject(error);
   }
 
   #connect(): void {
@@ -246,11 +248,29 @@ export class NodeLink {
       for (const q of this.#pings.keys()) this.#lines?.send({ ping: q });
       for (const [q, pending] of this.#calls) this.#send(q, pending);
     } else if (isAnswer(message)) {
-      const pending = this.#calls.get(message.a);
-      if ('error' in message) pending?.reject(decodeError(unpack(message.error) as WireError));
-      else pending?.resolve(message.value === undefined ? undefined : unpack(message.value));
+      this.#answered(message);
+    } else if (isPart(message)) {
+      const stream = this.#calls.get(message.part)?.stream;
+      const bytes = bytesOf(message.value);
+      const wrong = stream?.take(this.#seat, [unpack(message.value)], bytes, bytes);
+      if (wrong !== undefined) throw new Error(wrong);
     } else if (isPing(message)) this.#pings.get(message.ping)?.();
     else throw new Error('it says what no node says');
+  }
+
+  #answered(message: AnswerMessage): void {
+    const { waiting } = this.#options;
+    const stream = this.#calls.get(message.a)?.stream;
+    const result =
+      'error' in message
+        ? unpack(message.error)
+        : message.value === undefined
+          ? undefined
+          : unpack(message.value);
+    if (!this.#calls.delete(message.a)) return;
+    if ('error' in message) return waiting.reject(message.a, decodeError(result as WireError));
+    if (message.again === true) stream?.again?.();
+    waiting.resolve(message.a, result);
   }
 
   #greeted(message: unknown): void {
@@ -270,9 +290,11 @@ export class NodeLink {
     this.#isOpen = false;
     this.#why = error?.message ?? 'the connection has ended';
     if (this.#closed !== undefined) return;
-    for (const pending of this.#calls.values())
-      if (pending.isSent && pending.message.id === undefined) pending.reject(this.#unreachable(pending));
+    for (const [q, pending] of this.#calls) {
+      const isLost = pending.message.id === undefined || pending.stream !== undefined;
+      if (pending.isSent && isLost) this.#options.waiting.reject(q, this.#unreachable(pending));
       else pending.isSent = false;
+    }
     if (!this.#isWanted) return;
     this.#retry = clock.setTimeout(() => {
       this.#retry = undefined;

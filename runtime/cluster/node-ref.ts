@@ -1,6 +1,17 @@
-import { checkCall, checkTimeout, checkWait, eventId, time } from '../base/call-check.ts';
+import type { Subscription } from 'xstate';
+import { TwinSnapshot } from '../../actors/twin.ts';
+import { checkCall, checkTimeout, checkWait, eventId, listener, time } from '../base/call-check.ts';
+import type { IncarnationEnd, StopReason } from '../base/endings.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { callUser } from '../base/user-call.ts';
 import type { EnqueueOptions, KeptWaitFor, PersistedEnvelope } from '../instance/agent-ref.ts';
+import { AskReader, type AskStream } from '../instance/ask-stream.ts';
+import { stateFrom } from '../instance/mirrored-state.ts';
+import type { WatchListener } from '../instance/watchers.ts';
+import type { Waiting } from '../mailbox/waiting.ts';
+import { isWireSnapshot } from '../wire/shapes.ts';
 import type { Call } from './messages.ts';
+import type { LinkWait, PartReader } from './node-link.ts';
 
 /** What a reference needs of its node. */
 export interface NodeRefOptions {
@@ -9,20 +20,21 @@ export interface NodeRefOptions {
   /** The number of the node that has the instance; undefined: none is known. */
   readonly node: () => number | undefined;
   /** Asks the node that has the instance. */
-  readonly call: (
-    call: Call,
-    wait: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
-  ) => Promise<unknown>;
+  readonly call: (call: Call, wait: LinkWait) => Promise<unknown>;
+  /** Those who wait for the answers. */
+  readonly waiting: Pick<Waiting, 'touch' | 'hold' | 'reject'>;
   /** Keeps an event in the store; resolves when that is committed. */
   readonly keep: (address: string, event: unknown, at?: number) => Promise<void>;
   /** An event that nobody waits for was not kept. */
   readonly unsent: (error: unknown) => void;
+  readonly warn: (fields: object, message: string) => void;
 }
 
 /** Deadlines of calls, as at home. */
 const ASK_MS = 5000;
 const DELIVER_MS = 30_000;
 const KEEP_MS = 30_000;
+const STREAM_MS = 60_000;
 
 /**
  * A durable instance that runs on another node. Its calls promise what those of an `AgentRef` do; besides they reject with
@@ -71,6 +83,82 @@ export class NodeRef {
     return this.#options.call({ kind: 'ask', address: this.address, value: event, id }, wait);
   }
 
+  askStream(event: unknown, options?: KeptWaitFor): AskStream {
+    const { id, ...wait } = checkWait('ref.askStream()', options, STREAM_MS, true);
+    const { address } = this;
+    const { call, waiting } = this.#options;
+    /** Its reader has stopped before it was asked. */
+    let unasked: unknown;
+    const reader = new AskReader({
+      address,
+      signal: wait.signal,
+      waiting: {
+        touch: (tag) => waiting.touch(tag),
+        hold: (tag) => waiting.hold(tag),
+        reject: (tag, error) => (tag === 0 ? void (unasked = error) : waiting.reject(tag, error)),
+      },
+    });
+    const stream: PartReader = {
+      get begun() {
+        return reader.begun;
+      },
+      opened(tag) {
+        reader.opened(tag);
+        if (unasked !== undefined) queueMicrotask(() => waiting.reject(tag, unasked));
+      },
+      seated: (seat) => reader.seated(seat),
+      take: (seat, chunks, told, bytes) => reader.take(seat, chunks, told, bytes),
+      again: () => reader.again(),
+    };
+    const result = call({ kind: 'askStream', address, value: event, id }, { ...wait, stream });
+    reader.follow(result);
+    return { result, [Symbol.asyncIterator]: () => reader.iterator() };
+  }
+
+  async snapshot(options?: { readonly timeoutMs?: number }): Promise<TwinSnapshot> {
+    const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;
+    const wire = await this.#options.call({ kind: 'snapshot', address: this.address }, { timeoutMs });
+    if (!isWireSnapshot(wire)) throw unreadable(this.address, this.node);
+    return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
+  }
+
+  /**
+   * As at home. When its node cannot be reached, the listener hears that the reason is `unreachable`: nobody knows whether the
+   * incarnation has ended.
+   */
+  watch(listening: WatchListener): Subscription {
+    checkCall('ref.watch()', { listener: [listening, listener] });
+    const { call, waiting, warn } = this.#options;
+    const { address } = this;
+    const controller = new AbortController();
+    let incarnation = 0;
+    let tag = 0;
+    const stream: PartReader = {
+      begun: false,
+      opened: (opened) => void (tag = opened),
+      seated() {},
+      take(_seat, [watched]) {
+        incarnation = Number(watched);
+        // It may take as long as the incarnation lives.
+        waiting.hold(tag);
+        return undefined;
+      },
+    };
+    const { signal } = controller;
+    const ended = (end: IncarnationEnd): void => {
+      if (signal.aborted) return;
+      callUser(
+        () => listening(end) as unknown,
+        (error) => warn({ address, error }, 'a listener of watch() threw'),
+      );
+    };
+    call({ kind: 'watch', address }, { timeoutMs: DELIVER_MS, signal, stream }).then(
+      (end) => ended(end as IncarnationEnd),
+      (error: unknown) => ended({ address, incarnation, reason: reasonOf(error) }),
+    );
+    return { unsubscribe: () => controller.abort() };
+  }
+
   async can(event: unknown, options?: { readonly timeoutMs?: number }): Promise<boolean> {
     const timeoutMs = checkTimeout('ref.can()', options) ?? ASK_MS;
     return (
@@ -93,4 +181,18 @@ export class NodeRef {
   async stop(): Promise<void> {
     await this.#options.call({ kind: 'stop', address: this.address }, { timeoutMs: DELIVER_MS });
   }
+}
+
+/** Why nothing more is known of an incarnation on another node. */
+function reasonOf(error: unknown): StopReason {
+  const { code } = error as Partial<HoldfastError>;
+  if (code === 'AGENT_STOPPED') return 'stopped';
+  return code === 'RUNTIME_STOPPED' ? 'shutdown' : 'unreachable';
+}
+
+function unreadable(address: string, node: number | undefined): HoldfastError {
+  return new HoldfastError(
+    'NODE_UNREACHABLE',
+    `${address} is on node ${node}, which gave what is no snapshot; have all nodes run the same version`,
+  );
 }

@@ -1,10 +1,12 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { type Guarded, listening, netServer, tlsServer } from '../base/guarded-server.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { Lines } from './lines.ts';
 import type { ClusterTls } from './link-tls.ts';
 import {
+  bytesOf,
   type Call,
   type CallMessage,
   type Hello,
@@ -13,16 +15,31 @@ import {
   isHello,
   isNudge,
   isPing,
+  isTaken,
+  MOST_CALLS,
   pack,
   PROTOCOL,
+  type TakenMessage,
   unpack,
 } from './messages.ts';
+import { PartWindow } from './part-window.ts';
 import type { ClusterNode } from './placement.ts';
 
-/** What is left of the time of a call, and a signal for when nobody waits for it any more. */
+/** What is left of the time of a call, a signal for when nobody waits for it any more, and a way to whoever does. */
 export interface CallWait {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Tells a part of the answer; resolves when there is room for another, or nobody reads any more. */
+  readonly write: (part: unknown) => Promise<void>;
+  /** It was asked before, and nothing of it is read. */
+  readonly again: () => void;
+}
+
+/** A call that has no answer yet. */
+interface OpenCall {
+  readonly controller: AbortController;
+  /** Exists from its first part on. */
+  window: PartWindow | undefined;
 }
 
 export interface NodeServerOptions {
@@ -81,7 +98,7 @@ export class NodeServer {
   #connected(socket: Socket): void {
     const { hello, clock, nudged } = this.#options;
     this.#sockets.add(socket);
-    const calls = new Map<number, AbortController>();
+    const calls = new Map<number, OpenCall>();
     let isKnown = false;
     const timer = clock.setTimeout(() => {
       if (!isKnown) socket.destroy();
@@ -98,8 +115,11 @@ export class NodeServer {
             isKnown = true;
             lines.send(hello());
           }
-        } else if (isCall(message)) void this.#call(message, calls, lines, socket);
-        else if (isCancel(message)) calls.get(message.cancel)?.abort();
+        } else if (isCall(message)) {
+          if (calls.has(message.q)) throw new Error('it gives two calls one number');
+          void this.#call(message, calls, lines, socket);
+        } else if (isTaken(message)) credit(calls, message);
+        else if (isCancel(message)) end(calls.get(message.cancel));
         else if (isNudge(message)) nudged(message.nudge);
         else if (isPing(message)) lines.send(message);
         else throw new Error('it says what no node says');
@@ -107,33 +127,67 @@ export class NodeServer {
       () => {
         clock.clearTimeout(timer);
         this.#sockets.delete(socket);
-        for (const controller of calls.values()) controller.abort();
+        for (const open of calls.values()) end(open);
       },
     );
   }
 
   async #call(
-    { q, ms = Infinity, value, kind, address, id, at }: CallMessage,
-    calls: Map<number, AbortController>,
+    { q, ms = Infinity, value, ...given }: CallMessage,
+    calls: Map<number, OpenCall>,
     lines: Lines,
     socket: Socket,
   ): Promise<void> {
     const controller = new AbortController();
-    calls.set(q, controller);
-    const tell = (answer: object): void => {
-      calls.delete(q);
+    const open: OpenCall = { controller, window: undefined };
+    const say = (message: object): void => {
       // A node that does not read its answers is asked nothing more of until it does.
-      if (!lines.send({ a: q, ...answer }) && !socket.isPaused()) {
+      if (!lines.send(message) && !socket.isPaused()) {
         socket.pause();
         socket.once('drain', () => socket.resume());
       }
     };
+    const tell = (answer: object): void => {
+      calls.delete(q);
+      say({ a: q, ...answer });
+    };
+    const write = (part: unknown): Promise<void> => {
+      if (calls.get(q) !== open || controller.signal.aborted) return Promise.resolve();
+      const packed = pack(part);
+      say({ part: q, value: packed });
+      return (open.window ??= new PartWindow()).add(bytesOf(packed));
+    };
+    const told: { again?: true } = {};
+    const again = (): void => void (told.again = true);
     try {
-      const call: Call = { kind, address, id, at, ...(value !== undefined && { value: unpack(value) }) };
-      const result = await this.#options.answer(call, { timeoutMs: ms, signal: controller.signal });
-      tell(result === undefined ? {} : { value: pack(result) });
+      if (calls.size >= MOST_CALLS) throw tooMany(given.address, this.#options.hello().node);
+      calls.set(q, open);
+      const call: Call = { ...given, ...(value !== undefined && { value: unpack(value) }) };
+      const wait = { timeoutMs: ms, signal: controller.signal, write, again };
+      const result = await this.#options.answer(call, wait);
+      tell({ ...told, ...(result !== undefined && { value: pack(result) }) });
     } catch (error) {
       tell({ error: pack(encodeError(error)) });
     }
   }
+}
+
+/** Nobody waits for it any more. */
+function end(open: OpenCall | undefined): void {
+  open?.window?.close();
+  open?.controller.abort();
+}
+
+function credit(calls: ReadonlyMap<number, OpenCall>, { more, taken }: TakenMessage): void {
+  const open = calls.get(more);
+  // The last parts of a call that is over may be taken after its end.
+  if (open !== undefined && open.window?.taken(taken) !== true)
+    throw new Error('it takes more than there was');
+}
+
+function tooMany(address: string, node: number): HoldfastError {
+  return new HoldfastError(
+    'MAILBOX_FULL',
+    `${address}: ${MOST_CALLS} calls of one node wait on node ${node}; wait for some of them`,
+  );
 }
