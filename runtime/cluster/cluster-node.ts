@@ -1,11 +1,11 @@
 import { agentOf } from '../base/address.ts';
-import { type Clock, systemClock, within } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { PARTITIONS, partitionOf } from '../base/partition.ts';
 import { tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { DurableStore } from '../store/durable-store.ts';
-import { Waiting } from '../mailbox/waiting.ts';
+import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
 import { isPartitioned, type PartitionedStore } from '../store/partitioned-store.ts';
 import type { JoinedNode, LocalNode, RemoteSpawn } from '../system/cluster.ts';
 import type { FoundInstance } from '../system/found-instance.ts';
@@ -17,7 +17,8 @@ import { asAgentRef } from './far-members.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { type LinkWait, NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
-import { NodeServer } from './node-server.ts';
+import { type CallWait, NodeServer } from './node-server.ts';
+import { PartWindow } from './part-window.ts';
 import type { ClusterNode, Placement } from './placement.ts';
 
 export interface NodeOptions {
@@ -224,27 +225,49 @@ export class PlacedNode implements JoinedNode {
     return this.#callNow(call, { ...wait, timeoutMs });
   }
 
-  #callNow(
-    call: Call,
-    {
-      timeoutMs,
-      signal = new AbortController().signal,
-    }: { timeoutMs: number; signal?: AbortSignal | undefined },
-  ): Promise<unknown> {
-    const { address, kind } = call;
+  #callNow(call: Call, wait: LinkWait): Promise<unknown> {
+    const { address } = call;
     const link = this.#linkOf(address);
-    if (link !== undefined) return link.call(call, { timeoutMs, signal });
+    if (link !== undefined) return link.call(call, wait);
     // The address may have come to this node since the reference was made.
-    if (this.share.owns(address))
-      return within(this.#clock, timeoutMs, this.#answers.answer(call, { timeoutMs, signal }), () =>
-        tooLate(address, kind === 'ask' ? 'ask' : 'delivery', timeoutMs),
-      );
+    if (this.share.owns(address)) return this.#callHere(call, wait);
     return Promise.reject(
       new HoldfastError(
         'NODE_UNREACHABLE',
         `${address} is on no node that is known here, and it was not sent; try again`,
       ),
     );
+  }
+
+  #callHere(call: Call, { timeoutMs, signal, stream }: LinkWait): Promise<unknown> {
+    const { address, kind } = call;
+    const [controller, window] = [new AbortController(), new PartWindow()];
+    const seat = { credit: (_tag: number, taken: number) => void (taken > 0 && window.taken(taken)) };
+    const wait: CallWait = {
+      timeoutMs: stream === undefined ? timeoutMs : Infinity,
+      signal: controller.signal,
+      write(part) {
+        stream?.take(seat, [part], 0, 0);
+        return window.add(0);
+      },
+      again: () => stream?.again?.(),
+    };
+    const options: WaitOptions = {
+      timeoutMs,
+      signal,
+      stream,
+      onTimeout: (ms) => tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms),
+      settled() {
+        window.close();
+        controller.abort(signal?.reason);
+      },
+    };
+    return this.#waiting.open('ask', options, (tag) => {
+      this.#answers.answer(call, wait).then(
+        (answer) => this.#waiting.resolve(tag, answer),
+        (error: unknown) => this.#waiting.reject(tag, error),
+      );
+    });
   }
 
   #keep(address: string, event: unknown, at?: number): Promise<void> {
