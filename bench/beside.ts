@@ -55,7 +55,7 @@ export async function besideRef(ref: string, args: readonly string[]): Promise<B
   const ends = (['this', 'ref'] as const).map(async (side) => {
     const child = fork(join(folders[side], 'bench/main.ts'), args, {
       cwd: folders[side],
-      env: { ...process.env, HOLDFAST_BENCH_SIDE: side },
+      env: { ...process.env, HOLDFAST_BENCH_SIDE: side, HOLDFAST_BENCH_HERE: folders.this },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     children[side] = child;

@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,7 +56,7 @@ export function treeOf(ref: string): BuiltTree {
 function installed(folder: string): void {
   const [ours, theirs] = [versionsIn(root), versionsIn(folder)];
   if (Object.entries(theirs).every(([path, version]) => ours[path] === version))
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+    symlinkSync(realpathSync(join(root, 'node_modules')), join(folder, 'node_modules'), 'junction');
   else npm(folder, 'ci', '--no-audit', '--no-fund');
 }
 

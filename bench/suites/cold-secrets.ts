@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BatchGetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { createRuntime } from 'holdfast';
@@ -11,6 +12,8 @@ import { measure, stopwatch, type Variant } from '../lib/rounds.ts';
 import { hasPeers } from '../lib/selection.ts';
 
 const SECRETS = 200;
+/** The service is the same for two builds: that of the working tree. */
+const HERE = process.env['HOLDFAST_BENCH_HERE'] ?? fileURLToPath(new URL('../../', import.meta.url));
 /** What the service takes in one call. */
 const BATCH = 20;
 const BY_HAND = 'BatchGetSecretValue by hand, all at once';
@@ -21,12 +24,12 @@ type Read = () => Promise<() => unknown>;
 
 /** From a config to a runtime that has its 200 secrets, beside other ways to read them from the same service. */
 export async function coldSecrets(results: Results, rounds: number): Promise<void> {
-  const service = fork(fileURLToPath(new URL('../raw/secrets-service.ts', import.meta.url)), [
-    String(SECRETS),
-  ]);
-  const [{ url: endpoint, region, credentials }] = (await once(service, 'message')) as [
-    { url: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } },
-  ];
+  const ended = new AbortController();
+  const service = fork(join(HERE, 'bench/raw/secrets-service.ts'), [String(SECRETS)]);
+  service.once('exit', () => ended.abort(new Error('the service of secrets has ended')));
+  const [{ url: endpoint, region, credentials }] = (await once(service, 'message', {
+    signal: ended.signal,
+  })) as [{ url: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } }];
   const names = Array.from({ length: SECRETS }, (_, n) => `secret-${n}`);
   const client = (): SecretsManagerClient => new SecretsManagerClient({ endpoint, region, credentials });
 
