@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
 import { ProviderError } from './provider.ts';
 import { systemCode } from './trusted-file.ts';
@@ -98,7 +98,7 @@ export function run(spec: Run, signal: AbortSignal): Promise<Buffer> {
 
 function start(spec: Run): ChildProcess {
   try {
-    return spawn(spec.command, spec.args, {
+    return process.getBuiltinModule('node:child_process').spawn(spec.command, spec.args, {
       cwd: dirname(spec.command),
       env: spec.env,
       shell: false,

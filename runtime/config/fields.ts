@@ -3,14 +3,32 @@ import { LONGEST_TIMER_MS } from '../base/clock.ts';
 
 // The message of each building block completes "expected …", so that a report can say what to write.
 
-/** A whole number of at least `min`. */
-export function integer(min: number, max?: number) {
-  const expected = max === undefined ? `an integer >= ${min}` : `an integer from ${min} to ${max}`;
-  return z
-    .int(expected)
-    .min(min, expected)
-    .max(max ?? Number.MAX_SAFE_INTEGER, expected);
+// What has no key of its own is made once: the start of every program makes all of them.
+
+/** One schema for each list of arguments. */
+function madeOnce<A extends unknown[], T>(make: (...args: A) => T): (...args: A) => T {
+  const made = new Map<string, T>();
+  return (...args) => {
+    const key = args.join();
+    const known = made.get(key) ?? make(...args);
+    made.set(key, known);
+    return known;
+  };
 }
+
+/**
+ * What a key is for, as the JSON Schema has it: `.register(...meaning('…'))`. As `describe`, without the copy of the schema
+ * that this makes, so not for the schemas of this file, which stand in several places.
+ */
+export function meaning(description: string) {
+  return [z.globalRegistry, { description }] as const;
+}
+
+/** A whole number of at least `min`. */
+export const integer = madeOnce((min: number, max?: number) => {
+  const expected = max === undefined ? `an integer >= ${min}` : `an integer from ${min} to ${max}`;
+  return z.int(expected).check(z.gte(min, expected), z.lte(max ?? Number.MAX_SAFE_INTEGER, expected));
+});
 
 /** A time span in whole milliseconds, at least `min` and no longer than a Node timer can wait. */
 export function timeSpan(min: 0 | 1) {
@@ -18,35 +36,28 @@ export function timeSpan(min: 0 | 1) {
 }
 
 /** A number of at least `min`, fractions allowed. */
-export function numeric(min: number, max?: number) {
+export const numeric = madeOnce((min: number, max?: number) => {
   const expected = max === undefined ? `a number >= ${min}` : `a number from ${min} to ${max}`;
-  return z
-    .number(expected)
-    .min(min, expected)
-    .max(max ?? Number.MAX_VALUE, expected);
-}
+  return z.number(expected).check(z.gte(min, expected), z.lte(max ?? Number.MAX_VALUE, expected));
+});
 
 /** A number of MiB greater than 0. */
-export function megabytes() {
+export const megabytes = madeOnce(() => {
   const expected = 'a number of MiB > 0';
   return z.number(expected).gt(0, expected);
-}
+});
 
 /** A string with at least one character. */
-export function text() {
+export const text = madeOnce(() => {
   const expected = 'a non-empty string';
   return z.string(expected).min(1, expected);
-}
+});
 
 /** Any string, the empty one too. */
-export function anyText() {
-  return z.string('a string');
-}
+export const anyText = madeOnce(() => z.string('a string'));
 
 /** `true` or `false`. */
-export function flag() {
-  return z.boolean('true or false');
-}
+export const flag = madeOnce(() => z.boolean('true or false'));
 
 /** A map whose keys are names the user chooses; a name has at least one character. */
 export function namedMap<T extends z.ZodType>(value: T) {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isLoopback } from '../base/loopback.ts';
 import { entriesOf, type Finding, property } from './finding.ts';
-import { flag, integer, namedMap, text, timeSpan } from './fields.ts';
+import { flag, integer, namedMap, text, timeSpan, meaning } from './fields.ts';
 import { printName } from './received.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -14,27 +14,31 @@ const tokenSchema = z
     sha256: z
       .string('the SHA-256 of a token, 64 hex digits')
       .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of a token, 64 hex digits: holdfast gateway token makes one')
-      .describe(
-        'The SHA-256 of the token in hex; holdfast gateway token makes both. The token itself is not stored.',
+      .register(
+        ...meaning(
+          'The SHA-256 of the token in hex; holdfast gateway token makes both. The token itself is not stored.',
+        ),
       ),
     agents: z
       .array(text())
       .min(1, 'at least one agent, or "*" for all')
       .readonly()
       .default(['*'])
-      .describe('The agents that it is for; * is all. Default: *.'),
+      .register(...meaning('The agents that it is for; * is all. Default: *.')),
     allow: z
       .array(z.enum(GATEWAY_SCOPES))
       .min(1, 'at least one of read, send, manage, admin')
       .readonly()
       .default(['read', 'send'])
-      .describe(
-        'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of the instance they are for; ' +
-          'manage: start and stop instances; admin: ' +
-          'status, dead letters, restart and stop of the gateway. Default: read, send.',
+      .register(
+        ...meaning(
+          'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of the instance they are for; ' +
+            'manage: start and stop instances; admin: ' +
+            'status, dead letters, restart and stop of the gateway. Default: read, send.',
+        ),
       ),
   })
-  .describe('One client: its token, and what it may do.');
+  .register(...meaning('One client: its token, and what it may do.'));
 
 const ORIGIN = 'an origin as browsers send it, such as https://app.example.com: no path, no usual port';
 
@@ -49,79 +53,93 @@ const corsSchema = z
       )
       .readonly()
       .default([])
-      .describe(
-        'Origins of pages that may call it, each compared as a whole; there is no wildcard. Default: [].',
+      .register(
+        ...meaning(
+          'Origins of pages that may call it, each compared as a whole; there is no wildcard. Default: [].',
+        ),
       ),
   })
-  .describe('Which pages of other origins a browser lets read answers. Default: none.');
+  .register(...meaning('Which pages of other origins a browser lets read answers. Default: none.'));
 
 const limitsSchema = z
   .strictObject({
     keptAnswerBytes: integer(0)
       .default(67_108_864)
-      .describe(
-        'Bytes of answers that are kept for requests that come again with their Idempotency-Key, of all tokens together; beyond, ' +
-          'those of the token with the most go, the oldest first. Default: 67108864.',
+      .register(
+        ...meaning(
+          'Bytes of answers that are kept for requests that come again with their Idempotency-Key, of all tokens together; beyond, ' +
+            'those of the token with the most go, the oldest first. Default: 67108864.',
+        ),
       ),
     streams: integer(1)
       .default(100)
-      .describe(
-        'Streams that one token may have open, and as many answers that are being written; the user who started it, any number. Default: 100.',
+      .register(
+        ...meaning(
+          'Streams that one token may have open, and as many answers that are being written; the user who started it, any number. Default: 100.',
+        ),
       ),
     activatedInstances: integer(1)
       .default(1000)
-      .describe(
-        'Instances that one token without manage may have started by ?activate=true and that exist. Default: 1000.',
+      .register(
+        ...meaning(
+          'Instances that one token without manage may have started by ?activate=true and that exist. Default: 1000.',
+        ),
       ),
   })
-  .describe('What tokens may take of the memory of the service. Default: as each says.');
+  .register(...meaning('What tokens may take of the memory of the service. Default: as each says.'));
 
 export const gatewaySchema = z
   .strictObject({
     host: text()
       .default('127.0.0.1')
-      .describe('The address it listens at. Default: 127.0.0.1, this machine alone.'),
+      .register(...meaning('The address it listens at. Default: 127.0.0.1, this machine alone.')),
     port: integer(0, 65_535)
       .default(18_789)
-      .describe('The port it listens at; 0 is a free one. Default: 18789.'),
+      .register(...meaning('The port it listens at; 0 is a free one. Default: 18789.')),
     tokens: namedMap(tokenSchema)
       .optional()
-      .describe('Tokens by name, for others than the user who started it. Default: none.'),
+      .register(...meaning('Tokens by name, for others than the user who started it. Default: none.')),
     tls: z
       .strictObject({
         cert: text().describe('The file of the certificate with its chain, PEM.'),
         key: text().describe('The file of its key, PEM.'),
       })
       .optional()
-      .describe('Serve https. Default: http.'),
+      .register(...meaning('Serve https. Default: http.')),
     plaintext: flag()
       .default(false)
-      .describe(
-        'Whether it may listen at another address than that of this machine without tls: behind a proxy that has it. Default: false.',
+      .register(
+        ...meaning(
+          'Whether it may listen at another address than that of this machine without tls: behind a proxy that has it. Default: false.',
+        ),
       ),
     maxBodyBytes: integer(1)
       .default(1_048_576)
-      .describe('A request with a larger body, in bytes, is refused. Default: 1048576.'),
+      .register(...meaning('A request with a larger body, in bytes, is refused. Default: 1048576.')),
     requestTimeoutMs: timeSpan(1)
       .default(30_000)
-      .describe(
-        'A request is answered within this many milliseconds, if need be with an error. Default: 30000.',
+      .register(
+        ...meaning(
+          'A request is answered within this many milliseconds, if need be with an error. Default: 30000.',
+        ),
       ),
     requestsPerSecond: integer(1, 1_000_000)
       .optional()
-      .describe('How many requests of one token may begin in a second. Default: no limit.'),
+      .register(...meaning('How many requests of one token may begin in a second. Default: no limit.')),
     limits: limitsSchema.prefault({}),
     cors: corsSchema.optional(),
     reload: flag()
       .default(true)
-      .describe('Whether a change of the config takes effect when it is saved. Default: true.'),
+      .register(...meaning('Whether a change of the config takes effect when it is saved. Default: true.')),
     options: text()
       .optional()
-      .describe(
-        'A module whose default export is RuntimeOptions: capabilities, providers, a store. Relative to the config. Default: none.',
+      .register(
+        ...meaning(
+          'A module whose default export is RuntimeOptions: capabilities, providers, a store. Relative to the config. Default: none.',
+        ),
       ),
   })
-  .describe('How holdfast gateway serves the agents over HTTP. Default: on 127.0.0.1:18789.');
+  .register(...meaning('How holdfast gateway serves the agents over HTTP. Default: on 127.0.0.1:18789.'));
 
 /** How `holdfast gateway` serves the agents; see `docs/gateway.md`. */
 export interface GatewayConfig extends z.input<typeof gatewaySchema> {}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, integer } from './fields.ts';
+import { flag, integer, meaning } from './fields.ts';
 
 /** The inspection of a runtime, as written in a config; see `docs/inspect.md`. */
 export interface InspectConfig {
@@ -23,16 +23,20 @@ export const inspectSchema = z
     page: z
       .enum(['local', 'stately'], '"local" or "stately"')
       .default('local')
-      .describe(
-        'local: a page on 127.0.0.1; stately: the hosted inspector, which is shown the contexts of agents. Default: local.',
+      .register(
+        ...meaning(
+          'local: a page on 127.0.0.1; stately: the hosted inspector, which is shown the contexts of agents. Default: local.',
+        ),
       ),
     port: integer(0, 65_535)
       .default(0)
-      .describe('The port of the page on 127.0.0.1; Default: 0, a free one.'),
+      .register(...meaning('The port of the page on 127.0.0.1; Default: 0, a free one.')),
     allowSend: flag()
       .default(false)
-      .describe(
-        'Whether the page may act: send events, stop and resume instances, replace and profile threads, replay dead letters, fetch secrets again. Default: false.',
+      .register(
+        ...meaning(
+          'Whether the page may act: send events, stop and resume instances, replace and profile threads, replay dead letters, fetch secrets again. Default: false.',
+        ),
       ),
   })
-  .describe('Serves a page that shows all actors, to anybody who has its link. Default: none.');
+  .register(...meaning('Serves a page that shows all actors, to anybody who has its link. Default: none.'));

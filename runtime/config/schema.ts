@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { agentSchema, type AgentConfig } from './agent-schema.ts';
-import { anyText, namedMap } from './fields.ts';
+import { anyText, namedMap, meaning } from './fields.ts';
 import { gatewaySchema, type GatewayConfig } from './gateway-schema.ts';
 import { inspectSchema, type InspectConfig } from './inspect-schema.ts';
 import { threadsSchema, type PoolConfig } from './pool-schema.ts';
@@ -18,20 +18,24 @@ import {
  */
 export const configSchema = z
   .strictObject({
-    $schema: anyText().optional().describe('The JSON Schema of this file, for editors. Ignored.'),
+    $schema: anyText()
+      .optional()
+      .register(...meaning('The JSON Schema of this file, for editors. Ignored.')),
     externalSecrets: providerSchema
       .optional()
-      .describe(
-        'The secret provider with the alias default. Other options are those of the provider. Default: none.',
+      .register(
+        ...meaning(
+          'The secret provider with the alias default. Other options are those of the provider. Default: none.',
+        ),
       ),
     secrets: secretsSchema.optional(),
-    agents: namedMap(agentSchema).describe('The agents by name. May be empty.'),
+    agents: namedMap(agentSchema).register(...meaning('The agents by name. May be empty.')),
     threads: threadsSchema.optional(),
     gateway: gatewaySchema.optional(),
     inspect: inspectSchema.optional(),
     store: storeSchema.optional(),
   })
-  .describe('Agents, the thread pools they are pinned to, and the secrets they may use.');
+  .register(...meaning('Agents, the thread pools they are pinned to, and the secrets they may use.'));
 
 /** The config as parsed: every default filled in, except where it depends on other parts. */
 export type ParsedConfig = z.output<typeof configSchema>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { builtinProviders, type BuiltinProviderName } from '../../providers/builtin-providers.ts';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
-import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
+import { integer, namedMap, numeric, text, timeSpan, meaning } from './fields.ts';
 
 /** The alias that `externalSecrets` declares, and that a grant uses when it names none. */
 export const DEFAULT_PROVIDER_ALIAS = 'default';
@@ -15,36 +15,44 @@ export const providerSchema = z
     provider: (text() as z.ZodType<ProviderName, ProviderName>).describe(
       `The provider: ${[...builtinProviders.keys()].join(', ')}, or the name of a custom one given in RuntimeOptions.providers.`,
     ),
-    region: text().optional().describe('The region of the provider, such as ap-east-1.'),
+    region: text()
+      .optional()
+      .register(...meaning('The region of the provider, such as ap-east-1.')),
     cacheTTL: numeric(0, Math.floor(LONGEST_TIMER_MS / 1000))
       .default(300)
-      .describe(
-        'How long a secret is cached, in seconds; refreshed in the background before that. Default: 300.',
+      .register(
+        ...meaning(
+          'How long a secret is cached, in seconds; refreshed in the background before that. Default: 300.',
+        ),
       ),
     maxStaleMs: timeSpan(0)
       .default(900_000)
-      .describe(
-        'For how long after it was last found current a secret is used while the provider fails for a time, in milliseconds. Default: 900000.',
+      .register(
+        ...meaning(
+          'For how long after it was last found current a secret is used while the provider fails for a time, in milliseconds. Default: 900000.',
+        ),
       ),
     endpoint: text()
       .optional()
-      .describe('Another address of the service: a VPC endpoint or a local emulator.'),
+      .register(...meaning('Another address of the service: a VPC endpoint or a local emulator.')),
   })
-  .describe('A secret provider. Other options are those of the provider.');
+  .register(...meaning('A secret provider. Other options are those of the provider.'));
 
 /** `secrets` of the config. */
 export const secretsSchema = z
   .strictObject({
     providers: namedMap(providerSchema)
       .optional()
-      .describe('More providers by alias; grants name the alias. Default: none.'),
+      .register(...meaning('More providers by alias; grants name the alias. Default: none.')),
     maxEntries: integer(1)
       .default(1000)
-      .describe(
-        'How many secrets the host holds at one time; those used longest ago go first, granted ones last. Default: 1000.',
+      .register(
+        ...meaning(
+          'How many secrets the host holds at one time; those used longest ago go first, granted ones last. Default: 1000.',
+        ),
       ),
   })
-  .describe('Secret providers besides externalSecrets.');
+  .register(...meaning('Secret providers besides externalSecrets.'));
 
 /** A provider under its alias in `secrets.providers`. `cacheTTL` is in seconds, 300 by default. */
 export interface ProviderConfig extends z.input<typeof providerSchema> {}

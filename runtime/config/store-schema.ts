@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formed, integer, text } from './fields.ts';
+import { formed, integer, text, meaning } from './fields.ts';
 import { keyRefSchema } from './grant-schema.ts';
 
 /** The store under every turn, as written in a config; see `docs/durability.md`. */
@@ -67,60 +67,88 @@ export const storeSchema = z
   .strictObject({
     type: z
       .enum(['sqlite', 'postgres'])
-      .describe('The kind of store. sqlite: a file; postgres: a database. Each for one process at a time.'),
+      .register(
+        ...meaning(
+          'The kind of store. sqlite: a file; postgres: a database. Each for one process at a time.',
+        ),
+      ),
     path: text()
       .optional()
-      .describe(
-        'For sqlite: the file, relative to the config file. It is created, for its user alone. Required there.',
+      .register(
+        ...meaning(
+          'For sqlite: the file, relative to the config file. It is created, for its user alone. Required there.',
+        ),
       ),
     url: keyRefSchema
       .optional()
-      .describe(
-        'For postgres: the secret that has the url of the database: name, name#field, or an object with id and, optionally, ' +
-          'provider, jsonKey, stage and role. Or the url itself, when no password is in it. Required there.',
+      .register(
+        ...meaning(
+          'For postgres: the secret that has the url of the database: name, name#field, or an object with id and, optionally, ' +
+            'provider, jsonKey, stage and role. Or the url itself, when no password is in it. Required there.',
+        ),
       ),
     schema: formed(/^[a-z_][a-z0-9_]{0,62}$/i, 'a name of 1 to 63 letters, digits and _')
       .default('holdfast')
-      .describe('For postgres: the schema that has the tables, one for each runtime. Default: holdfast.'),
+      .register(
+        ...meaning('For postgres: the schema that has the tables, one for each runtime. Default: holdfast.'),
+      ),
     tls: z
       .strictObject({
         ca: text()
           .optional()
-          .describe(
-            'The file with the certificates of who may sign for the server, PEM. Default: those that Node knows.',
+          .register(
+            ...meaning(
+              'The file with the certificates of who may sign for the server, PEM. Default: those that Node knows.',
+            ),
           ),
         cert: text()
           .optional()
-          .describe('The file of the certificate that this side shows, with its chain, PEM.'),
-        key: text().optional().describe('The file of the key of cert, PEM.'),
+          .register(...meaning('The file of the certificate that this side shows, with its chain, PEM.')),
+        key: text()
+          .optional()
+          .register(...meaning('The file of the key of cert, PEM.')),
       })
       .optional()
-      .describe(
-        'For postgres: files relative to the config file, which each connection reads. Default: the authorities that Node knows.',
+      .register(
+        ...meaning(
+          'For postgres: files relative to the config file, which each connection reads. Default: the authorities that Node knows.',
+        ),
       ),
     fsync: z
       .enum(['disk', 'os'])
       .default('disk')
-      .describe(
-        'For sqlite: when a commit counts as written. disk: it outlives a loss of power; os: it outlives the process. Default: disk.',
+      .register(
+        ...meaning(
+          'For sqlite: when a commit counts as written. disk: it outlives a loss of power; os: it outlives the process. Default: disk.',
+        ),
       ),
     maxBytes: integer(1_048_576)
       .optional()
-      .describe("For sqlite: the most bytes that the file may have. Default: no limit but the disk's."),
+      .register(
+        ...meaning("For sqlite: the most bytes that the file may have. Default: no limit but the disk's."),
+      ),
     keepIdsMs: integer(1000)
       .default(86_400_000)
-      .describe(
-        'Milliseconds for which what became of an event with an id is kept, also of an Idempotency-Key. Default: 86400000, a day.',
+      .register(
+        ...meaning(
+          'Milliseconds for which what became of an event with an id is kept, also of an Idempotency-Key. Default: 86400000, a day.',
+        ),
       ),
     wakesPerSecond: integer(1, 1_000_000)
       .default(1000)
-      .describe('The most instances that wake in a second because they have something to do. Default: 1000.'),
+      .register(
+        ...meaning(
+          'The most instances that wake in a second because they have something to do. Default: 1000.',
+        ),
+      ),
     onFailure: z
       .enum(['wait', 'exit'])
       .default('wait')
-      .describe(
-        'What is done when the store has failed for 30 s or three times in a minute, or another process has it. wait: commits are tried again; exit: the ' +
-          'runtime stops, and the process ends with exit code 1. Default: wait.',
+      .register(
+        ...meaning(
+          'What is done when the store has failed for 30 s or three times in a minute, or another process has it. wait: commits are tried again; exit: the ' +
+            'runtime stops, and the process ends with exit code 1. Default: wait.',
+        ),
       ),
     encryption: z
       .strictObject({
@@ -132,13 +160,21 @@ export const storeSchema = z
           .array(keyRefSchema)
           .readonly()
           .optional()
-          .describe(
-            'Secrets that were the key before, for a provider that keeps no version but the current one. Default: none.',
+          .register(
+            ...meaning(
+              'Secrets that were the key before, for a provider that keeps no version but the current one. Default: none.',
+            ),
           ),
       })
       .optional()
-      .describe(
-        'For sqlite: the secrets by which states, events, answers, steps and letters are encrypted; addresses, ids and times are not. Default: nothing is encrypted.',
+      .register(
+        ...meaning(
+          'For sqlite: the secrets by which states, events, answers, steps and letters are encrypted; addresses, ids and times are not. Default: nothing is encrypted.',
+        ),
       ),
   })
-  .describe('Where agents outlive the process: each turn is committed before it is told. Default: nowhere.');
+  .register(
+    ...meaning(
+      'Where agents outlive the process: each turn is committed before it is told. Default: nowhere.',
+    ),
+  );

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
 /** The program of an MCP server, and all that it gets. */
@@ -35,7 +35,7 @@ const inGroup = process.platform !== 'win32';
 /** Starts a program with the environment that is given and nothing else; rejects when it cannot be started. */
 export async function startProcess(program: ServerProgram): Promise<ServerProcess> {
   const { command, args, env, cwd } = program;
-  const child = spawn(command, args, {
+  const child = process.getBuiltinModule('node:child_process').spawn(command, args, {
     cwd,
     env,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { url as inspectorUrl } from 'node:inspector';
 
 /** Linux's tables of the connections of this network namespace. */
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
@@ -11,7 +10,7 @@ const ESTABLISHED = '01';
  * tell either.
  */
 export function debuggerAttached(): boolean | undefined {
-  const url = inspectorUrl();
+  const url = process.getBuiltinModule('node:inspector').url();
   if (url === undefined) return false;
   const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
   let isKnown = false;

@@ -1,38 +1,47 @@
 import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
+import type * as Zlib from 'node:zlib';
 import type { BodySource } from './body-source.ts';
 
-type Decoder = Transform & zlib.Zlib;
+type Decoder = Transform & Zlib.Zlib;
 type MakeDecoder = (first: Uint8Array) => Decoder;
+type Decoders = ReadonlyMap<string, MakeDecoder>;
 
-const SYNC = { flush: zlib.constants.Z_SYNC_FLUSH, chunkSize: 65_536 };
-const BROTLI = { flush: zlib.constants.BROTLI_OPERATION_FLUSH, chunkSize: 65_536 };
-const gunzip: MakeDecoder = () => zlib.createGunzip(SYNC);
-/** Some services send the bare form of deflate; the low half of the first byte of the other form is 8. */
-const inflate: MakeDecoder = ([first = 0]) =>
-  (first & 15) === 8 ? zlib.createInflate(SYNC) : zlib.createInflateRaw(SYNC);
-const unzstd: MakeDecoder = () => zlib.createZstdDecompress({ chunkSize: 65_536 });
+let made: Decoders | undefined;
+
+/** Made with the first request: not every program sends one, and zlib is a good part of an import. */
+const decoders = (): Decoders => (made ??= decodersOf(process.getBuiltinModule('node:zlib')));
+
+function decodersOf(zlib: typeof Zlib): Decoders {
+  const sync = { flush: zlib.constants.Z_SYNC_FLUSH, chunkSize: 65_536 };
+  const brotli = { flush: zlib.constants.BROTLI_OPERATION_FLUSH, chunkSize: 65_536 };
+  const gunzip: MakeDecoder = () => zlib.createGunzip(sync);
+  /** Some services send the bare form of deflate; the low half of the first byte of the other form is 8. */
+  const inflate: MakeDecoder = ([first = 0]) =>
+    (first & 15) === 8 ? zlib.createInflate(sync) : zlib.createInflateRaw(sync);
+  const unzstd: MakeDecoder = () => zlib.createZstdDecompress({ chunkSize: 65_536 });
+  return new Map<string, MakeDecoder>([
+    ['gzip', gunzip],
+    ['x-gzip', gunzip],
+    ['deflate', inflate],
+    ['br', () => zlib.createBrotliDecompress(brotli)],
+    ...(isZstdWhole(zlib) ? [['zstd', unzstd] as const] : []),
+  ]);
+}
 
 /** In Node 22 the decoder of zstd takes a body that was cut short for a whole one. */
-const isZstdWhole = (): boolean => {
+function isZstdWhole(zlib: typeof Zlib): boolean {
   try {
     zlib.zstdDecompressSync(Buffer.alloc(0));
     return false;
   } catch {
     return true;
   }
-};
-
-const DECODERS: ReadonlyMap<string, MakeDecoder> = new Map<string, MakeDecoder>([
-  ['gzip', gunzip],
-  ['x-gzip', gunzip],
-  ['deflate', inflate],
-  ['br', () => zlib.createBrotliDecompress(BROTLI)],
-  ...(isZstdWhole() ? [['zstd', unzstd] as const] : []),
-]);
+}
 
 /** The encodings that a service is asked for. */
-export const ACCEPTED = [...DECODERS.keys()].filter((name) => name !== 'x-gzip').join(', ');
+export function acceptedEncodings(): string {
+  return [...decoders().keys()].filter((name) => name !== 'x-gzip').join(', ');
+}
 
 /** The most encodings of one body, each of which has a decoder. */
 const MOST_ENCODINGS = 4;
@@ -41,7 +50,7 @@ const MOST_ENCODINGS = 4;
 export function encodingsIn(written = ''): readonly string[] | undefined {
   const names = written.split(',').map((name) => name.trim().toLowerCase());
   const applied = names.filter((name) => name !== '' && name !== 'identity');
-  return applied.length <= MOST_ENCODINGS && applied.every((name) => DECODERS.has(name))
+  return applied.length <= MOST_ENCODINGS && applied.every((name) => decoders().has(name))
     ? applied
     : undefined;
 }
@@ -59,7 +68,7 @@ const WAITING = 65_536;
  * zstd may have several frames; of the other encodings nothing follows the end, and what does is not waited for.
  */
 export function decoded(source: BodySource, encoding: string): BodySource {
-  const create = DECODERS.get(encoding);
+  const create = decoders().get(encoding);
   if (create === undefined) return source;
   const most = encoding === 'zstd' ? MOST_FRAMES : 1;
   let decoder: Decoder | undefined;

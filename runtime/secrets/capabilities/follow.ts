@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../base/errors.ts';
 import type { InjectRules } from '../../config/resolve.ts';
-import { ACCEPTED } from './decoded-body.ts';
+import { acceptedEncodings } from './decoded-body.ts';
 import { Exchange, type RawHead } from './exchange.ts';
 import { tooManyWait, waitedTooLong } from './fetch-failure.ts';
 import { isAllowedUrl } from './inject-request.ts';
@@ -110,7 +110,7 @@ function send({ agent, waiting }: Route, request: Outgoing, signal: AbortSignal)
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
-      headers: { ...headers, 'accept-encoding': ACCEPTED },
+      headers: { ...headers, 'accept-encoding': acceptedEncodings() },
       body: body as string,
       headersTimeout: idleTimeoutMs,
       bodyTimeout: idleTimeoutMs,

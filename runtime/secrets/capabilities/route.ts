@@ -1,4 +1,4 @@
-import { lookup as systemLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
+import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Agent, buildConnector } from 'undici';
 import { HoldfastError } from '../../base/errors.ts';
@@ -48,7 +48,7 @@ const LONGEST_HEADER = 16 * 1024;
 
 export async function openRoute(
   rules: InjectRules,
-  { now, lookup = systemLookup, ca }: RouteOptions,
+  { now, lookup = process.getBuiltinModule('node:dns').lookup, ca }: RouteOptions,
 ): Promise<Route> {
   const undici = await import('undici');
   const guarded = (guard: AddressGuard): buildConnector.connector =>

@@ -1,4 +1,7 @@
-import { crc32 } from 'node:zlib';
+import type * as zlib from 'node:zlib';
+
+/** Loaded with the first row: not every program has a store. */
+let crc32: typeof zlib.crc32 | undefined;
 
 /** A value as it stands in a column. */
 export type Column = string | number | Uint8Array | null;
@@ -8,6 +11,7 @@ export type Column = string | number | Uint8Array | null;
  * gone bad as it is.
  */
 export function checksum(small: readonly Column[], ...large: readonly Column[]): number {
+  crc32 ??= process.getBuiltinModule('node:zlib').crc32;
   let crc = crc32(small.join('\u0000'));
   for (const one of large) {
     // The same characters as text and as bytes are not the same.
