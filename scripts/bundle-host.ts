@@ -41,10 +41,20 @@ const OTHERS = ['worker/entry.js', 'worker/agent.js', 'inspect/local/page/**/*.j
  * Dependencies that stand in the same files: what every start needs, and an app does not share. What it may share stays outside, as
  * does what few programs load. The API of OpenTelemetry is made for copies: all of one process have the same global providers.
  */
-const INLINED = ['@humanwhocodes/momoa', '@opentelemetry/api', 'fastest-levenshtein', 'zod'];
+const INLINED = ['@humanwhocodes/momoa', '@opentelemetry/api', 'comlink', 'fastest-levenshtein', 'zod'];
 
 const external = (id: string): boolean =>
   !id.startsWith('.') && !isAbsolute(id) && !INLINED.some((name) => id === name || id.startsWith(`${name}/`));
+
+/** What several entries share of the lower rooms is in two files, and not in one for each set of entries that share it. */
+const GROUPS = [
+  { name: 'ground', test: /[\\/]runtime[\\/]base[\\/]/, minShareCount: 2 },
+  {
+    name: 'inner',
+    test: /[\\/]runtime[\\/](?:wire|xstate|mailbox|dead-letters|inspect|mcp)[\\/]/,
+    minShareCount: 2,
+  },
+];
 
 interface Span {
   readonly start: number;
@@ -105,6 +115,8 @@ async function bundle(names: readonly string[], chunks?: string): Promise<string
     input: Object.fromEntries(names.map((name) => [name, `runtime/${name}.ts`])),
     platform: 'node',
     external,
+    // Of comlink the ES module, as in threads.
+    resolve: { mainFields: ['module', 'main'] },
     plugins: [ownPlace],
     // No line moves, so the lines of the maps are right.
     onLog: (level, log, heard) => {
@@ -115,7 +127,9 @@ async function bundle(names: readonly string[], chunks?: string): Promise<string
     dir: runtime,
     format: 'esm',
     entryFileNames: '[name].js',
-    ...(chunks === undefined ? { codeSplitting: false } : { chunkFileNames: `${chunks}/[name].js` }),
+    ...(chunks === undefined
+      ? { codeSplitting: false }
+      : { codeSplitting: { groups: GROUPS }, chunkFileNames: `${chunks}/[name].js` }),
     // The package has the sources.
     sourcemap: true,
     sourcemapExcludeSources: true,

@@ -121,9 +121,9 @@ try {
       const packages = new Set(
         loaded.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []),
       );
-      deepEqual([...packages].toSorted(), ['comlink', 'holdfast', 'xstate']);
+      deepEqual([...packages].toSorted(), ['holdfast', 'xstate']);
       const own = loaded.filter((url) => url.includes('/node_modules/holdfast/'));
-      if (own.length > 24) throw new Error(`it loads ${own.length} files: ${own.join(', ')}`);
+      if (own.length > 12) throw new Error(`it loads ${own.length} files: ${own.join(', ')}`);
     },
   );
   check('the tracers of an app hear of its runtime', () => {
