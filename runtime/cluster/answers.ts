@@ -114,6 +114,7 @@ const doings: Readonly<Record<Exclude<CallKind, 'find'>, Doing>> = {
   watch: watched,
   resume: (ref) => ref.resume(),
   stop: (ref) => ref.stop(),
+  placed: () => undefined,
 };
 
 /** Tells the chunks as they come, at the pace of who reads them, and gives the reply. */

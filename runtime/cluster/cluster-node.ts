@@ -14,6 +14,7 @@ import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
 import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
 import { asAgentRef } from './far-members.ts';
+import { CallOrder } from './call-order.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { type LinkWait, NodeLink } from './node-link.ts';
 import { NodeRef } from './node-ref.ts';
@@ -39,8 +40,10 @@ export class PlacedNode implements JoinedNode {
   readonly #links = new Map<number, NodeLink>();
   /** Those who wait for answers of other nodes. */
   readonly #waiting = new Waiting(this.#clock);
-  /** For each address the last event of this node that is on its way into the store. */
-  readonly #rows = new Map<string, Promise<unknown>>();
+  /** For each address to which something is on its way from here. */
+  readonly #orders = new Map<string, CallOrder>();
+  /** Rows wait for nothing any more. */
+  #isReleased = false;
   #local!: LocalNode;
   #answers!: Answers;
   #server: NodeServer | undefined;
@@ -62,6 +65,10 @@ export class PlacedNode implements JoinedNode {
       ask: (address, kind, value, timeoutMs) =>
         this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
       status: () => this.#status(),
+      release: () => {
+        this.#isReleased = true;
+        for (const order of this.#orders.values()) order.release();
+      },
     };
   }
 
@@ -214,18 +221,26 @@ export class PlacedNode implements JoinedNode {
     return link;
   }
 
-  async #call(call: Call, wait: LinkWait): Promise<unknown> {
-    const { address } = call;
-    const before = this.#rows.get(address);
-    if (before === undefined) return this.#callNow(call, wait);
-    // What this node has sent before is in the store before the call is there.
-    const since = this.#clock.now();
-    await before.catch(() => {});
-    const timeoutMs = Math.max(1, wait.timeoutMs - (this.#clock.now() - since));
-    return this.#callNow(call, { ...wait, timeoutMs });
+  #call(call: Call, wait: LinkWait): Promise<unknown> {
+    return this.#orderOf(call.address).call((turn) => this.#callInTurn(call, { ...wait, turn }));
   }
 
-  #callNow(call: Call, wait: LinkWait): Promise<unknown> {
+  #orderOf(address: string): CallOrder {
+    const before = this.#orders.get(address);
+    if (before !== undefined) return before;
+    const order = new CallOrder({
+      address,
+      placed: () => this.#callInTurn({ kind: 'placed', address }, { timeoutMs: PLACED_MS }),
+      idle: () => {
+        if (this.#orders.get(address) === order) this.#orders.delete(address);
+      },
+    });
+    if (this.#isReleased) order.release();
+    this.#orders.set(address, order);
+    return order;
+  }
+
+  #callInTurn(call: Call, wait: LinkWait): Promise<unknown> {
     const { address } = call;
     const link = this.#linkOf(address);
     if (link !== undefined) return link.call(call, wait);
@@ -239,7 +254,10 @@ export class PlacedNode implements JoinedNode {
     );
   }
 
-  #callHere(call: Call, { timeoutMs, signal, stream }: LinkWait): Promise<unknown> {
+  #callHere(
+    call: Call,
+    { timeoutMs, signal, stream, turn = (begin) => begin() }: LinkWait,
+  ): Promise<unknown> {
     const { address, kind } = call;
     const [controller, window] = [new AbortController(), new PartWindow()];
     const seat = { credit: (_tag: number, taken: number) => void (taken > 0 && window.taken(taken)) };
@@ -263,21 +281,17 @@ export class PlacedNode implements JoinedNode {
       },
     };
     return this.#waiting.open('ask', options, (tag) => {
-      this.#answers.answer(call, wait).then(
-        (answer) => this.#waiting.resolve(tag, answer),
-        (error: unknown) => this.#waiting.reject(tag, error),
-      );
+      turn(() => {
+        this.#answers.answer(call, wait).then(
+          (answer) => this.#waiting.resolve(tag, answer),
+          (error: unknown) => this.#waiting.reject(tag, error),
+        );
+      });
     });
   }
 
   #keep(address: string, event: unknown, at?: number): Promise<void> {
-    const keeping = this.#local.system.keepRow(address, event, at);
-    this.#rows.set(address, keeping);
-    const over = (): void => {
-      if (this.#rows.get(address) === keeping) this.#rows.delete(address);
-    };
-    keeping.then(over, over);
-    return keeping;
+    return this.#local.system.keepRow(address, event, at, (keep) => this.#orderOf(address).keep(keep));
   }
 
   async close(): Promise<void> {
@@ -297,3 +311,5 @@ const REACH_MS = 1000;
 const SPAWN_MS = 30_000;
 /** Milliseconds for a look into the memory of another node, and into the store. */
 const FIND_MS = 5000;
+/** Milliseconds for which what is sent waits until its node says that what was asked before has its place: as long as for a start. */
+const PLACED_MS = SPAWN_MS;

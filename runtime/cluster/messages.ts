@@ -31,6 +31,8 @@ export const CALLS = [
   'resume',
   'stop',
   'find',
+  // What was asked before has its place.
+  'placed',
 ] as const;
 export type CallKind = (typeof CALLS)[number];
 

@@ -167,6 +167,35 @@ it('waits for a node that is not there yet as long as there is time, and says th
   expect(await waiting).toEqual(['account/z']);
 });
 
+it('ends with its deadline and its signal a call that has not had its turn, which then never leaves', async () => {
+  const asked: string[] = [];
+  const { port } = await serve(async ({ address }) => void asked.push(address));
+  const link = linkTo(port);
+  await link.call({ ...call, address: 'account/first' }, wait);
+  const turns: (() => void)[] = [];
+  const turn = (begin: () => void): void => void turns.push(begin);
+  await expect(link.call(call, { timeoutMs: 50, turn })).rejects.toMatchObject({ code: 'ASK_TIMEOUT' });
+  const controller = new AbortController();
+  const aborted = link.call(call, { ...wait, turn, signal: controller.signal });
+  controller.abort(new Error('given up'));
+  await expect(aborted).rejects.toThrow('given up');
+  const patient = link.call({ ...call, address: 'account/last' }, { ...wait, turn });
+  for (const begin of turns) begin();
+  await patient;
+  expect(asked).toEqual(['account/first', 'account/last']);
+});
+
+it('has nobody wait for the place of a call on a node that is not there', async () => {
+  const placed: Call = { kind: 'placed', address: 'account/a' };
+  const link = linkTo(await freePort());
+  const asked = link.call({ ...call, id: 'x' }, wait).catch((error: unknown) => error);
+  const gone = { code: 'NODE_UNREACHABLE' };
+  await expect(link.call(placed, wait)).rejects.toMatchObject(gone);
+  await expect(link.call(placed, wait)).rejects.toMatchObject(gone);
+  link.close(new HoldfastError('RUNTIME_STOPPED', 'the test is over'));
+  expect(await asked).toMatchObject({ code: 'RUNTIME_STOPPED' });
+});
+
 it('has nobody work on what nobody waits for', async () => {
   const ended: Promise<unknown>[] = [];
   let came = (): void => {};

@@ -6,6 +6,7 @@ import { silent, tooLate } from '../dead-letters/refusal.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { AnswerStream, StreamSeat, Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
+import type { Turn } from './call-order.ts';
 import { Lines } from './lines.ts';
 import type { ClusterTls } from './link-tls.ts';
 import {
@@ -48,6 +49,8 @@ export interface LinkWait {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly stream?: PartReader | undefined;
+  /** Says when the call may leave; its time runs meanwhile. Default: at once. */
+  readonly turn?: Turn | undefined;
 }
 
 interface Pending {
@@ -55,6 +58,8 @@ interface Pending {
   /** When its time is up, by the clock; `Infinity`: never, or its parts count. */
   readonly until: number;
   readonly stream: PartReader | undefined;
+  /** Whether it may leave. */
+  isReady: boolean;
   /** Whether it has left on the connection that is open. */
   isSent: boolean;
 }
@@ -99,7 +104,10 @@ export class NodeLink {
   }
 
   /** Resolves with the answer; `timeoutMs`: the time for all of it. */
-  async call({ value, ...call }: Call, { timeoutMs, signal, stream }: LinkWait): Promise<unknown> {
+  async call(
+    { value, ...call }: Call,
+    { timeoutMs, signal, stream, turn = (begin) => begin() }: LinkWait,
+  ): Promise<unknown> {
     const { clock, node, waiting } = this.#options;
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#calls.size >= MOST_CALLS)
@@ -116,11 +124,17 @@ export class NodeLink {
     };
     const message = value === undefined ? call : { ...call, value: pack(value) };
     const until = stream === undefined ? clock.now() + timeoutMs : Infinity;
-    const pending: Pending = { message, until, stream, isSent: false };
+    const pending: Pending = { message, until, stream, isReady: false, isSent: false };
+    // Whoever asks that has nothing to wait for when the node is not there.
+    if (call.kind === 'placed' && this.#retry !== undefined) throw this.#unreachable(pending);
     return waiting.open('ask', options, (q) => {
       this.#calls.set(q, pending);
-      if (this.#isOpen) this.#send(q, pending);
-      else this.#connect();
+      turn(() => {
+        if (this.#calls.get(q) !== pending) return;
+        pending.isReady = true;
+        if (this.#isOpen) this.#send(q, pending);
+        else this.#connect();
+      });
     });
   }
 
@@ -199,7 +213,7 @@ export class NodeLink {
 
   #late(pending: Pending, ms: number): HoldfastError {
     const { address, kind } = pending.message;
-    if (!pending.isSent) return this.#unreachable(pending);
+    if (!pending.isSent && !this.#isOpen) return this.#unreachable(pending);
     if (kind === 'askStream') return silent(address, ms);
     return tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms);
   }
@@ -246,7 +260,7 @@ export class NodeLink {
       for (const address of this.#nudges) this.nudge(address);
       this.#nudges.clear();
       for (const q of this.#pings.keys()) this.#lines?.send({ ping: q });
-      for (const [q, pending] of this.#calls) this.#send(q, pending);
+      for (const [q, pending] of this.#calls) if (pending.isReady) this.#send(q, pending);
     } else if (isAnswer(message)) {
       this.#answered(message);
     } else if (isPart(message)) {
@@ -291,8 +305,9 @@ export class NodeLink {
     this.#why = error?.message ?? 'the connection has ended';
     if (this.#closed !== undefined) return;
     for (const [q, pending] of this.#calls) {
-      const isLost = pending.message.id === undefined || pending.stream !== undefined;
-      if (pending.isSent && isLost) this.#options.waiting.reject(q, this.#unreachable(pending));
+      const { id, kind } = pending.message;
+      const isLost = pending.isSent && (id === undefined || pending.stream !== undefined);
+      if (isLost || kind === 'placed') this.#options.waiting.reject(q, this.#unreachable(pending));
       else pending.isSent = false;
     }
     if (!this.#isWanted) return;

@@ -81,6 +81,21 @@ describe.skipIf(!hasPostgres)('a reference', () => {
       });
     });
 
+    it('keeps the order in which one caller sends, delivers, enqueues and asks', async () => {
+      const ref = await on(at, 'deferring');
+      const names = Array.from({ length: 40 }, (_, n) => `n${n}`);
+      const calls = names.map((type, n) => {
+        if (n % 4 === 0) return Promise.resolve(ref.send({ type: 'note' }));
+        const event = { type: n % 4 === 3 ? 'note' : 'defer' };
+        if (n % 4 === 1) return ref.ask(event, { timeoutMs: 20_000, id: type }).catch(() => {});
+        return n % 4 === 2 ? ref.enqueue(event) : ref.deliver(event, LONG);
+      });
+      const heard = (await ref.ask({ type: 'read' }, LONG)) as string[];
+      expect(heard).toEqual(names.map((_, n) => (n % 4 === 0 || n % 4 === 3 ? 'note' : 'defer')));
+      await ref.stop();
+      await Promise.all(calls);
+    });
+
     it('asks guards, and makes a copy from which another goes on', async () => {
       const ref = await on(at);
       expect(await ref.can({ type: 'deposit', amount: 1 })).toBe(true);

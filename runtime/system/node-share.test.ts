@@ -9,6 +9,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 const unreached = {
   nudge() {},
+  release() {},
   begin: () => Promise.reject(new Error('nobody is there')),
   ask: () => Promise.reject(new Error('nobody is there')),
   status: () => ({ node: 0, nodes: [] }),

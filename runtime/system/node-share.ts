@@ -14,6 +14,8 @@ export interface NodeShare {
   begin(address: string): Promise<void>;
   /** Asks an instance of an address that this node does not own, or delivers to it. */
   ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
+  /** The runtime stops: what it has sent is to be in the store, whatever it waits for. */
+  release(): void;
   /** The nodes, as this one sees them. */
   status(): ClusterStatus;
 }

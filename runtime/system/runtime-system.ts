@@ -441,9 +441,14 @@ export class RuntimeSystem {
 
   /**
    * Keeps an event for an instance that runs on another node; resolves when the store has it. What is refused is a dead letter
-   * too. Rejects with `AGENT_STOPPED` when it has no record.
+   * too. Rejects with `AGENT_STOPPED` when it has no record. `inTurn` has it go to the store.
    */
-  async keepRow(address: string, event: unknown, at = 0): Promise<void> {
+  async keepRow(
+    address: string,
+    event: unknown,
+    at = 0,
+    inTurn: (keep: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
     this.#assertRunning();
     const letter = (reason: DeadLetterReason, kept?: string): unknown =>
       this.deadLetters.add({ address, reason, event, incarnation: 0, kept });
@@ -458,7 +463,9 @@ export class RuntimeSystem {
     if (admitted instanceof HoldfastError) throw admitted;
     const dueAt = at <= this.clock.date() ? 0 : Math.ceil(at);
     try {
-      await this.#ledgers?.keep(address, encoded, dueAt, (kept) => letter('unknown-address', kept));
+      await inTurn(async () =>
+        this.#ledgers?.keep(address, encoded, dueAt, (kept) => letter('unknown-address', kept)),
+      );
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'MAILBOX_FULL') letter('mailbox-full');
       throw error;
@@ -981,6 +988,7 @@ export class RuntimeSystem {
   }
 
   async #stop(timeoutMs: number): Promise<void> {
+    this.#share?.release();
     await shutDown(timeoutMs, {
       clock: this.clock,
       drained: (ms) => {
