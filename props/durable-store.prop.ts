@@ -114,8 +114,12 @@ async function compare(
   }
 }
 
-/** Who is crowded is a set. */
-const unordered = ({ crowded, ...rest }: CommitResult): object => ({ ...rest, crowded: crowded?.toSorted() });
+/** Who is fenced and who is crowded have no order. */
+const unordered = ({ fenced, crowded, ...rest }: CommitResult): object => ({
+  ...rest,
+  fenced: fenced.toSorted(),
+  crowded: crowded?.toSorted(),
+});
 
 /** Returns what the histories had in them. */
 async function isAsTheModel(store: Store, runs: number): Promise<readonly string[]> {
@@ -136,9 +140,12 @@ async function isAsTheModel(store: Store, runs: number): Promise<readonly string
       interruptAfterTimeLimit: timeLimitMs,
       markInterruptAsFailure: true,
     });
-  } finally {
-    await store.close();
+  } catch (error) {
+    // What it says in its close is not what was found.
+    await store.close().catch(() => {});
+    throw error;
   }
+  await store.close();
   return [...seen];
 }
 

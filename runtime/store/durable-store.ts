@@ -154,7 +154,7 @@ export interface CommitGroup {
 }
 
 export interface CommitResult {
-  /** The addresses of turns of which nothing was written, because their record follows another group. */
+  /** The addresses of turns of which nothing was written, because their record follows another group; in any order. */
   readonly fenced: readonly string[];
   /** The rows that no record takes: they became letters (`unknown-address`). */
   readonly unknown: readonly number[];

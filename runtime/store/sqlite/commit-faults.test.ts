@@ -56,7 +56,7 @@ test('amendment 9: a store whose thread has ended goes on in a new one, says so,
 });
 
 test('a thread that says nothing counts as gone: its calls are rejected, and the next ones have another', async () => {
-  const store = await open({ path: path('silent.db') }, { silentMs: 300 });
+  const store = await open({ path: path('silent.db') }, { silentMs: 1000 });
   await store.commit(group('1', { turns: [turn({ record: record() })] }));
   store.failNextCommit({ at: 'within', what: 'silence' });
   const calls = await Promise.allSettled([
@@ -65,7 +65,7 @@ test('a thread that says nothing counts as gone: its calls are rejected, and the
   ]);
   for (const call of calls)
     expect(call).toMatchObject({
-      reason: { code: 'STORE_FAILED', message: expect.stringContaining('said nothing for 0.3 s') },
+      reason: { code: 'STORE_FAILED', message: expect.stringContaining('said nothing for 1 s') },
     });
   expect(await store.load(one)).toMatchObject({ commit: '1' });
 }, 20_000);
@@ -114,6 +114,7 @@ test('amendment 25: after an error of the disk the file is opened anew, and what
     lockFolder: undefined,
     now: AT,
     epoch: undefined,
+    thread: 0,
   } as const;
   const store = new OpenStore(data, () => {});
   const failed = (errcode: number): Error =>
@@ -125,13 +126,37 @@ test('amendment 25: after an error of the disk the file is opened anew, and what
   store.afterError(failed(13));
   expect(store.opened.epoch).toBe(epoch);
   store.afterError(failed(1034));
-  expect(store.opened.epoch).toBe(epoch + 1);
+  expect(store.opened.epoch).toBe(epoch);
   expect(store.load(one)).toMatchObject({ commit: '1' });
   const again = group('2', { turns: [turn({ after: '1', record: record({ seq: 2 }) })] });
   expect(store.commit(0, [packGroup(again)])).toEqual([{ fenced: [], unknown: [] }]);
   const other = new OpenStore(data, () => {});
   expect(() => store.afterError(failed(1034))).toThrow(expect.objectContaining({ code: 'STORE_LOCKED' }));
   other.close();
+});
+
+test('a store goes on in a new thread however far the one before it came, and none before it writes any more', () => {
+  const data = { path: path('threads.db'), fsync: 'os', lockFolder: undefined, now: AT } as const;
+  const opened: OpenStore[] = [];
+  const goOn = (thread: number): OpenStore => {
+    const store = new OpenStore({ ...data, epoch: opened[0]?.opened.epoch, thread }, () => {});
+    opened.push(store);
+    return store;
+  };
+  const first = goOn(0);
+  const begun = packGroup(group('1', { turns: [turn({ record: record() })] }));
+  expect(first.commit(0, [begun])).toEqual([{ fenced: [], unknown: [] }]);
+  // As after an error of the disk, of which the host hears nothing.
+  first.afterError(Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 1034 }));
+  // The second was opened, and its answer is lost.
+  goOn(1);
+  expect(goOn(2).load(one)).toMatchObject({ commit: '1' });
+  const next = packGroup(group('2', { turns: [turn({ after: '1', record: record({ seq: 2 }) })] }));
+  const locked = expect.objectContaining({ code: 'STORE_LOCKED' });
+  for (const earlier of opened.slice(0, 2)) expect(() => earlier.commit(0, [next])).toThrow(locked);
+  expect(() => goOn(1)).toThrow(locked);
+  expect(opened[2]?.commit(0, [next])).toEqual([{ fenced: [], unknown: [] }]);
+  for (const store of opened) store.close();
 });
 
 test.each(['error', 'thread'] as const)(

@@ -7,6 +7,8 @@ export interface MetaValues {
   readonly storeId: string;
   /** The number of the opening that owns the store. */
   readonly epoch: number;
+  /** Who writes: that opening, and the number of its thread. */
+  readonly writer: readonly [epoch: number, thread: number];
   /** When that opening was, in milliseconds since the epoch; null after a close. */
   readonly openedAt: number | null;
   readonly uncleanEnds: readonly number[];

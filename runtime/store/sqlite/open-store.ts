@@ -262,7 +262,7 @@ function connect(data: StoreThreadData, epoch: number | undefined): Connection {
   const db = openFile(data);
   let owner: Owner | undefined;
   try {
-    owner = new Owner(db, data.path, data.now, epoch);
+    owner = new Owner(db, data.path, data.now, epoch, data.thread);
     const { meta } = owner;
     const seals = owner.run(() => openKeys(db, meta, data));
     const kept = owner.run(() => new KeptTables(db, meta, data.maxBytes));

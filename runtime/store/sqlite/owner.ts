@@ -8,7 +8,10 @@ const UNCLEAN_ENDS = 10;
 /** The numbers of rows that are set aside at once, so that it is written once in so many rows. */
 const ROWS_AHEAD = 1_000_000;
 
-/** The one who may write, by the number of the opening that stands in the store. */
+/**
+ * The one who may write: by the number of the opening that stands in the store, and by that of its thread. A thread goes on
+ * with an opening without changing its number, so the next one can even when nobody heard how far this one came.
+ */
 export class Owner {
   readonly #meta: MetaTable;
   readonly #path: string;
@@ -16,6 +19,7 @@ export class Owner {
   readonly #commit: StatementSync;
   readonly #db: DatabaseSync;
   readonly epoch: number;
+  readonly #thread: number;
   readonly opened: OpenedStore;
   #nextRow: number;
   /** The numbers of rows below it are set aside. */
@@ -25,8 +29,10 @@ export class Owner {
    * Opens the store; whoever had it open writes nothing from here on.
    *
    * @param epoch of the opening that goes on; undefined for one that begins
+   * @param thread the number of this thread among those of the opening
    */
-  constructor(db: DatabaseSync, path: string, now: number, epoch?: number) {
+  constructor(db: DatabaseSync, path: string, now: number, epoch?: number, thread = 0) {
+    this.#thread = thread;
     this.#db = db;
     this.#path = path;
     this.#meta = metaTable(db);
@@ -40,7 +46,7 @@ export class Owner {
   /** Runs `write` in a transaction, unless somebody else has opened the store. */
   run<T>(write: () => T): T {
     return this.#transaction(() => {
-      this.#check(this.epoch);
+      if (!this.#isOwner()) throw this.#taken();
       return write();
     });
   }
@@ -68,32 +74,42 @@ export class Owner {
   /** Says that all is done, unless somebody else has opened the store. */
   leave(): void {
     this.#transaction(() => {
-      if (this.#meta.get('epoch') !== this.epoch) return;
+      if (!this.#isOwner()) return;
       this.#meta.set('openedAt', null);
       this.#meta.set('nextRow', this.#nextRow);
     });
   }
 
-  #take(now: number, epoch: number | undefined): [number, OpenedStore] {
+  #take(now: number, goesOn: number | undefined): [number, OpenedStore] {
     const meta = this.#meta;
     const uncleanEnds = [...meta.get('uncleanEnds')];
-    if (epoch !== undefined) this.#check(epoch);
     const openedAt = meta.get('openedAt');
-    if (epoch === undefined && openedAt !== null) {
-      uncleanEnds.push(openedAt);
-      uncleanEnds.splice(0, uncleanEnds.length - UNCLEAN_ENDS);
-      meta.set('uncleanEnds', uncleanEnds);
+    const epoch = goesOn ?? meta.get('epoch') + 1;
+    if (goesOn !== undefined) {
+      const [opening, thread] = meta.get('writer');
+      // One that was given up may come to it after the next one.
+      if (opening !== epoch || thread > this.#thread) throw this.#taken();
+    } else {
+      if (openedAt !== null) {
+        uncleanEnds.push(openedAt);
+        uncleanEnds.splice(0, uncleanEnds.length - UNCLEAN_ENDS);
+        meta.set('uncleanEnds', uncleanEnds);
+      }
+      meta.set('openedAt', now);
+      meta.set('epoch', epoch);
     }
-    if (epoch === undefined) meta.set('openedAt', now);
-    const next = meta.get('epoch') + 1;
-    meta.set('epoch', next);
+    meta.set('writer', [epoch, this.#thread]);
     const [storeId, restored, firstRow] = [meta.get('storeId'), meta.get('restored'), meta.get('nextRow')];
-    return [next, { storeId, epoch: next, firstRow, uncleanEnds, restored }];
+    return [epoch, { storeId, epoch, firstRow, uncleanEnds, restored }];
   }
 
-  #check(epoch: number): void {
-    if (this.#meta.get('epoch') === epoch) return;
-    throw new HoldfastError(
+  #isOwner(): boolean {
+    const [epoch, thread] = this.#meta.get('writer');
+    return epoch === this.epoch && thread === this.#thread;
+  }
+
+  #taken(): HoldfastError {
+    return new HoldfastError(
       'STORE_LOCKED',
       `another process has opened the store ${this.#path}, and this one writes nothing to it any more: end one of the two`,
     );

@@ -114,7 +114,7 @@ class SqliteStore implements DurableStore, FaultyCommits {
   readonly keepIdsMs: number | undefined;
   readonly wakesPerSecond: number | undefined;
   readonly onFailure: OnStoreFailure | undefined;
-  #data: Omit<StoreThreadData, 'now' | 'mostRows' | 'epoch'>;
+  #data: Omit<StoreThreadData, 'now' | 'mostRows' | 'epoch' | 'thread'>;
   readonly #silentMs: number | undefined;
   #context: StoreContext | undefined;
   /** Undefined while the store is not open, and while there is no thread. */
@@ -122,6 +122,8 @@ class SqliteStore implements DurableStore, FaultyCommits {
   #reopening: Promise<StoreLine> | undefined;
   /** Of the opening that goes on in the next thread, if this one ends. */
   #epoch: number | undefined;
+  /** How many threads that opening has had before the next one. */
+  #threads = 0;
   #fault: CommitFault | undefined;
 
   constructor(options: SqliteStoreOptions, internals: SqliteStoreInternals) {
@@ -263,8 +265,10 @@ class SqliteStore implements DurableStore, FaultyCommits {
 
   async #start(context: StoreContext, epoch: number | undefined): Promise<[StoreLine, OpenedStore]> {
     const { path } = this.#data;
+    const thread = epoch === undefined ? 0 : this.#threads + 1;
+    this.#threads = thread;
     const line: StoreLine = new StoreLine(
-      { ...this.#data, now: context.now(), mostRows: context.mostRows, epoch },
+      { ...this.#data, now: context.now(), mostRows: context.mostRows, epoch, thread },
       {
         path,
         warn: context.warn,

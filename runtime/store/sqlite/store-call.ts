@@ -16,6 +16,8 @@ export interface StoreThreadData {
   readonly encryption?: WrappingKeys | undefined;
   /** The epoch of the opening that goes on in this thread; undefined for one that begins. */
   readonly epoch: number | undefined;
+  /** The number of this thread among those of its opening: 0 is the first. */
+  readonly thread: number;
 }
 
 /**

@@ -36,7 +36,7 @@ export function checkStore(path: string): StoreReport {
         if (found !== 'ok') problems.push(`pages: ${String(found)}`);
     });
     const meta = metaTable(db);
-    for (const key of ['storeId', 'epoch', 'nextRow', 'last', 'sealed'] as const)
+    for (const key of ['storeId', 'epoch', 'writer', 'nextRow', 'last', 'sealed'] as const)
       trying('meta', () => meta.get(key));
     trying('keys', () => keptKeys(db));
     for (const { table, columns, ...form } of TABLES) {

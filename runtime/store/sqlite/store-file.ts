@@ -91,6 +91,7 @@ function create(path: string): void {
       const meta = metaTable(db);
       meta.set('storeId', crypto.randomUUID());
       meta.set('epoch', 0);
+      meta.set('writer', [0, 0]);
       meta.set('openedAt', null);
       meta.set('uncleanEnds', []);
       meta.set('restored', false);
