@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { installLocked } from '../../scripts/install-locked.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -46,9 +47,14 @@ export function treeOf(ref: string): BuiltTree {
   const own = join(root, 'bench');
   cpSync(own, bench, { recursive: true, filter: (path) => !path.includes('node_modules') });
   const peers = join('peers', 'node_modules');
-  if (existsSync(join(own, peers))) symlinkSync(join(own, peers), join(bench, peers), 'junction');
-  // What the bench imports that a commit may not have yet.
-  cpSync(join(root, 'scripts/install-locked.ts'), join(folder, 'scripts/install-locked.ts'));
+  if (existsSync(join(own, peers))) {
+    installLocked(pathToFileURL(join(own, 'peers/')));
+    symlinkSync(join(own, peers), join(bench, peers), 'junction');
+  }
+  // What the bench runs that a commit may not have yet. An older `.ci/install.mjs` would install the tree itself, through the link,
+  // and take the packages of the working tree away.
+  for (const path of ['scripts/install-locked.ts', '.ci/install.mjs'])
+    cpSync(join(root, path), join(folder, path));
   return { folder, commit, subject };
 }
 
