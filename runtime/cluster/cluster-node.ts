@@ -23,7 +23,8 @@ import { PartWindow } from './part-window.ts';
 import type { ClusterNode, Placement } from './placement.ts';
 
 export interface NodeOptions {
-  readonly placement: Placement;
+  /** Joins the other nodes, as what says which of them has which partition. Called once, when the runtime opens. */
+  readonly join: (store: PartitionedStore, local: LocalNode) => Placement | Promise<Placement>;
   /** What nodes show each other. Undefined: nothing. */
   readonly tls: ClusterTls | undefined;
   /** Milliseconds after which a node that says nothing is not reached. Default 3000. */
@@ -45,6 +46,8 @@ export class PlacedNode implements JoinedNode {
   /** Rows wait for nothing any more. */
   #isReleased = false;
   #local!: LocalNode;
+  /** Undefined: this node has not joined yet. */
+  #joined: Placement | undefined;
   #answers!: Answers;
   #server: NodeServer | undefined;
 
@@ -57,8 +60,11 @@ export class PlacedNode implements JoinedNode {
       );
     this.#options = options;
     this.#store = store;
+    const self = (): number | undefined => this.#joined?.self;
     this.share = {
-      node: options.placement.self,
+      get node() {
+        return self();
+      },
       owns: (address) => this.#held.has(partitionOf(address)),
       nudge: (address) => this.#linkOf(address)?.nudge(address),
       begin: (address) => this.#spawn('getOrSpawn', address, {}),
@@ -74,12 +80,13 @@ export class PlacedNode implements JoinedNode {
 
   async open(local: LocalNode, openStore: () => Promise<void>): Promise<void> {
     this.#local = local;
+    this.#joined = await this.#options.join(this.#store, local);
     await openStore();
     // Others see that this node is there before it has partitions, and what they ask waits until it has.
     const start = Promise.withResolvers<void>();
     start.promise.catch(() => {});
     await this.#listen(start.promise);
-    const starting = this.#options.placement.start({
+    const starting = this.#placement.start({
       reach: async (node) => this.#linkAt(node).ping(REACH_MS),
       gone: (node) => {
         this.#links.get(node)?.abandon();
@@ -98,7 +105,7 @@ export class PlacedNode implements JoinedNode {
     });
     start.resolve(starting);
     await starting;
-    for (const { node } of this.#options.placement.nodes()) this.#linkTo(node)?.stay();
+    for (const { node } of this.#placement.nodes()) this.#linkTo(node)?.stay();
   }
 
   isAway(address: string): boolean {
@@ -112,7 +119,7 @@ export class PlacedNode implements JoinedNode {
     const ref = new NodeRef({
       address,
       agent: agentOf(address),
-      node: () => this.#options.placement.route(partitionOf(address)),
+      node: () => this.#placement.route(partitionOf(address)),
       call: (call, wait) => this.#call(call, wait),
       waiting: this.#waiting,
       keep: (to, event, at) => this.#keep(to, event, at),
@@ -141,7 +148,8 @@ export class PlacedNode implements JoinedNode {
   }
 
   async #listen(started: Promise<void>): Promise<void> {
-    const { placement, tls } = this.#options;
+    const { tls } = this.#options;
+    const placement = this.#placement;
     const at = placement.nodes().find(({ node }) => node === placement.self) as ClusterNode;
     const { system, spawn, getOrSpawn } = this.#local;
     const answers = (this.#answers = new Answers({
@@ -174,12 +182,21 @@ export class PlacedNode implements JoinedNode {
 
   readonly #hello = (): Hello => ({
     holdfast: PROTOCOL,
-    node: this.#options.placement.self,
+    node: this.#placement.self,
     store: this.#local.system.storeId ?? '',
   });
 
-  #status(): ClusterStatus {
-    const { placement } = this.#options;
+  get #placement(): Placement {
+    if (this.#joined !== undefined) return this.#joined;
+    throw new HoldfastError(
+      'NODE_UNREACHABLE',
+      'this node has not joined the others yet; wait for createRuntime()',
+    );
+  }
+
+  #status(): ClusterStatus | undefined {
+    const placement = this.#joined;
+    if (placement === undefined) return undefined;
     const partitions = new Map<number, number>();
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       const node = placement.route(partition);
@@ -193,18 +210,17 @@ export class PlacedNode implements JoinedNode {
 
   #statusOf({ node, host, port }: ClusterNode, routed: number): NodeStatus {
     const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    if (node === this.#options.placement.self)
-      return { node, at, partitions: this.#held.size, reachable: true };
+    if (node === this.#placement.self) return { node, at, partitions: this.#held.size, reachable: true };
     const { reachable = false, why } = this.#links.get(node)?.health ?? {};
     return { node, at, partitions: routed, reachable, ...(why !== undefined && { why }) };
   }
 
   #linkOf(address: string): NodeLink | undefined {
-    return this.#linkTo(this.#options.placement.route(partitionOf(address)));
+    return this.#linkTo(this.#placement.route(partitionOf(address)));
   }
 
   #linkTo(number: number | undefined): NodeLink | undefined {
-    const { placement } = this.#options;
+    const placement = this.#placement;
     const node = number === placement.self ? undefined : placement.nodes().find((one) => one.node === number);
     return node && this.#linkAt(node);
   }
@@ -300,7 +316,7 @@ export class PlacedNode implements JoinedNode {
       'the runtime of this node has stopped; start it again',
     );
     for (const link of this.#links.values()) link.close(stopped);
-    await this.#options.placement.stop();
+    await this.#joined?.stop();
     await this.#server?.close();
   }
 }

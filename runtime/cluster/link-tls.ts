@@ -1,6 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
 import { isLoopback } from '../base/loopback.ts';
-import type { ClusterNode } from './placement.ts';
 
 /** What nodes show each other, as PEM texts: each its own certificate, which the same authority has signed. */
 export interface ClusterTls {
@@ -15,12 +14,12 @@ export interface ClusterTls {
  *
  * @throws {HoldfastError} `CLUSTER_PLAIN`
  */
-export function assertLinkIsSafe(nodes: readonly ClusterNode[], tls: ClusterTls | undefined): void {
-  const outside = tls === undefined ? nodes.find(({ host }) => !isLoopback(host)) : undefined;
+export function assertLinkIsSafe(hosts: readonly string[], tls: ClusterTls | undefined): void {
+  const outside = tls === undefined ? hosts.find((host) => !isLoopback(host)) : undefined;
   if (outside === undefined) return;
   throw new HoldfastError(
     'CLUSTER_PLAIN',
-    `node ${outside.node} is reached over a network (${outside.host}), and there is no tls: whoever reaches its port could send ` +
+    `a node is reached over a network (${outside}), and there is no tls: whoever reaches its port could send ` +
       'events to every agent. Give each node tls with ca, cert and key, or use loopback addresses',
   );
 }

@@ -42,10 +42,15 @@ async function serve(
 /** Node 0, as it reaches that port. */
 function linkTo(
   port: number,
-  { tls, node = 1, of = store }: { tls?: ClusterTls; node?: number; of?: string } = {},
+  {
+    tls,
+    node = 1,
+    of = store,
+    host = '127.0.0.1',
+  }: { tls?: ClusterTls; node?: number; of?: string; host?: string } = {},
 ): NodeLink {
   const link = new NodeLink({
-    node: { node, host: '127.0.0.1', port },
+    node: { node, host, port },
     hello: () => ({ holdfast: 1, node: 0, store: of }),
     tls,
     clock: systemClock,
@@ -217,12 +222,18 @@ it('has nobody work on what nobody waits for', async () => {
   await ended[1];
 });
 
+it('connects to no other machine without tls, whoever names one', async () => {
+  await expect(linkTo(7700, { host: '192.0.2.1' }).call(call, { timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'NODE_UNREACHABLE',
+    message: expect.stringContaining('this node has no tls'),
+  });
+});
+
 it('is plain on loopback alone', () => {
-  const at = (host: string) => [{ node: 0, host, port: 7700 }];
-  for (const host of ['127.0.0.1', '127.8.0.1', '::1', 'localhost']) assertLinkIsSafe(at(host), undefined);
+  for (const host of ['127.0.0.1', '127.8.0.1', '::1', 'localhost']) assertLinkIsSafe([host], undefined);
   for (const host of ['10.0.0.5', '0.0.0.0', '127.evil.test', 'localhost.test', '::'])
-    expect(() => assertLinkIsSafe(at(host), undefined)).toThrow(
+    expect(() => assertLinkIsSafe([host], undefined)).toThrow(
       expect.objectContaining({ code: 'CLUSTER_PLAIN' }),
     );
-  assertLinkIsSafe(at('10.0.0.5'), ours);
+  assertLinkIsSafe(['10.0.0.5'], ours);
 });

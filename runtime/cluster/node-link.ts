@@ -2,6 +2,7 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Clock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { isLoopback } from '../base/loopback.ts';
 import { silent, tooLate } from '../dead-letters/refusal.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { AnswerStream, StreamSeat, Waiting, WaitOptions } from '../mailbox/waiting.ts';
@@ -229,6 +230,9 @@ export class NodeLink {
     if (this.#lines !== undefined || this.#retry !== undefined) return;
     const { node, hello, tls, clock } = this.#options;
     const { host, port } = node;
+    // Nodes that come and go are known by the database, which may name any place.
+    if (tls === undefined && !isLoopback(host))
+      return this.#lost(new Error('it is reached over a network, and this node has no tls'));
     const socket: Socket =
       tls === undefined ? connectPlain({ host, port }) : connectTls({ host, port, ...tls });
     socket.setNoDelay();

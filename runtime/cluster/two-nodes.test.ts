@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     const cluster: JoiningCluster = {
       nodes,
       index: 0,
-      [JOIN]: (store) => new PlacedNode(store, { placement, tls: undefined, silentMs: 60_000 }),
+      [JOIN]: (store) => new PlacedNode(store, { join: () => placement, tls: undefined, silentMs: 60_000 }),
     };
     here = await createRuntime(
       { agents },

@@ -48,7 +48,7 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'learne
   /** The store has failed for 30 s or three times in a minute, or another process has it. */
   readonly failed: (error: HoldfastError) => void;
   /** The number of this node, one of several that have the store open; undefined: it is alone. */
-  readonly node?: number | undefined;
+  readonly node?: (() => number | undefined) | undefined;
   /** Reads the url of the database of the store, see {@link StoreContext.url}. */
   readonly url?: StoreContext['url'];
 }
@@ -108,7 +108,8 @@ export class Ledgers {
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(keys?: StoreKeys): Promise<OpenedStore> {
-    const { store, clock, warn, failed, isThrough, url, node } = this.#options;
+    const { store, clock, warn, failed, isThrough, url } = this.#options;
+    const node = this.#options.node?.();
     const context = { now: () => clock.date(), warn, keys, url, mostRows: MOST_ROWS };
     const shared =
       node !== undefined && isPartitioned(store) ? await store.openNode({ ...context, node }) : undefined;
@@ -205,8 +206,9 @@ export class Ledgers {
 
   #epochOf(address: string): number | undefined {
     const { store, node } = this.#options;
+    const isShared = node?.() !== undefined && isPartitioned(store);
     // Nothing is written under an epoch that no partition has had.
-    return node !== undefined && isPartitioned(store) ? (store.epochOf(address) ?? 0) : undefined;
+    return isShared ? (store.epochOf(address) ?? 0) : undefined;
   }
 
   /** Whether the store has a record of the address; `own`: one that this runtime has written. */

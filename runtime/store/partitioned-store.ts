@@ -7,6 +7,7 @@ import type {
   StoreContext,
   TurnCommit,
 } from './durable-store.ts';
+import type { PostgresAccess } from './postgres/postgres-access.ts';
 
 /** The most nodes that share a store: each numbers its rows in steps of that, so that no two give the same number. */
 export const MOST_NODES = 64;
@@ -19,6 +20,12 @@ export interface NodeContext extends StoreContext {
 export interface OpenedNode extends OpenedStore {
   /** How far one row's number is from the next. */
   readonly rowStep: number;
+}
+
+/** The database of a store, for what its nodes keep there beside it. */
+export interface NodeDatabase {
+  readonly access: PostgresAccess;
+  readonly schema: string;
 }
 
 /** A turn of an instance whose partition may be taken by another node. */
@@ -46,6 +53,7 @@ export interface NodeCommitResult extends CommitResult {
  * taken the partition of an address commits turns of its instance. What is due is listed for the partitions that are held.
  */
 export interface PartitionedStore extends DurableStore {
+  readonly database: NodeDatabase;
   /** Opens the store as one of several nodes. Whoever had it open by itself, or as this node, writes nothing any more. */
   openNode(context: NodeContext): Promise<OpenedNode>;
   /**

@@ -18,8 +18,10 @@ const PLACE_AGAIN_MS = 1000;
 
 export interface RequestsOptions extends Pick<
   InstanceEffects,
-  'clock' | 'node' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
+  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
 > {
+  /** As that of instances, when it is known. */
+  readonly node: () => number | undefined;
   readonly tell: (event: SupervisorEvent) => void;
   readonly hub: EventHub;
   readonly logger: Logger;
@@ -64,7 +66,9 @@ export function requests(options: RequestsOptions): InstanceEffects {
   const largeEvents = new LargeEvents(warn);
   return {
     clock,
-    node,
+    get node() {
+      return node();
+    },
     waiting,
     deadLetters,
     scrubber,

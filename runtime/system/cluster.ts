@@ -13,10 +13,12 @@ export const JOIN: unique symbol = Symbol('holdfast.cluster');
 
 /** The nodes of a cluster, and which of them a runtime is: what `cluster()` of `holdfast/cluster` returns. */
 export interface Cluster {
-  /** Where each node listens, `host:port`, in the same order on all of them. */
-  readonly nodes: readonly string[];
+  /** Where each node listens, `host:port`, in the same order on all of them. Only of nodes that are listed. */
+  readonly nodes?: readonly string[];
   /** The place of this node in the list, from 0. */
-  readonly index: number;
+  readonly index?: number;
+  /** Where this node listens. Only of nodes that come and go. */
+  readonly listen?: string;
 }
 
 /** {@link Cluster} as the runtime uses it. */
@@ -50,6 +52,8 @@ export interface LocalNode {
     | 'scrubber'
     | 'find'
     | 'threadIdOf'
+    | 'logger'
+    | 'readStoreUrl'
   >;
   /** As the methods of a runtime, with their options as they came. */
   readonly spawn: (agent: string, id: string, options: unknown) => Promise<AgentRef>;
@@ -59,7 +63,7 @@ export interface LocalNode {
 /** One node of a cluster, as its runtime uses it. */
 export interface JoinedNode {
   readonly share: NodeShare;
-  /** Opens the store, takes what is this node's, and lets other nodes in. Once. */
+  /** Joins the others, opens the store, takes what is this node's, and lets other nodes in. Once; {@link close} follows a failure. */
   open(local: LocalNode, openStore: () => Promise<void>): Promise<void>;
   /** Whether an address is another node's, as far as is known. */
   isAway(address: string): boolean;

@@ -4,8 +4,8 @@ import type { ClusterStatus } from '../telling/status.ts';
 
 /** What one of several nodes with a common store runs, as its runtime sees it. */
 export interface NodeShare {
-  /** The number of this node. */
-  readonly node: number;
+  /** The number of this node, which it has from when it joins on. */
+  readonly node: number | undefined;
   /** Whether instances of an address that are in the store run here. */
   owns(address: string): boolean;
   /** An event for an address that this node does not own is in the store: whoever owns it is to look. */
@@ -16,8 +16,8 @@ export interface NodeShare {
   ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
   /** The runtime stops: what it has sent is to be in the store, whatever it waits for. */
   release(): void;
-  /** The nodes, as this one sees them. */
-  status(): ClusterStatus;
+  /** The nodes, as this one sees them; undefined before it has joined them. */
+  status(): ClusterStatus | undefined;
 }
 
 /** The error for an instance that is not durable, and sends to one that runs on another node. */

@@ -205,7 +205,8 @@ export class RuntimeSystem {
           secretIn: secretInEncoded(this.scrubber),
           learned: () => this.scrubber.learned,
           due: (address, at) => this.#due(address, at),
-          node: share?.node,
+          // The number is known when the node has joined.
+          node: () => share?.node,
           left: () => this.#wakes?.left(),
           isThrough: () => this.#wakes?.isThrough !== false && this.#letters?.isThrough !== false,
           admit: this.#sent.admit,
@@ -328,7 +329,7 @@ export class RuntimeSystem {
     });
     const effects = requests({
       clock: this.clock,
-      node: share?.node,
+      node: () => share?.node,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
       scrubber: this.scrubber,
@@ -505,6 +506,11 @@ export class RuntimeSystem {
     if (passive === undefined && (await this.#ledgers?.has(address, false)) !== true)
       throw refusal(address, 'stopped');
     return this.#getRecorded(agent, id);
+  }
+
+  /** Reads the url of the database where that is a secret. */
+  get readStoreUrl(): StoreUrl['read'] | undefined {
+    return this.#storeUrl?.read;
   }
 
   /** Opens the store under every turn, if there is one. */
@@ -853,6 +859,7 @@ export class RuntimeSystem {
   }
 
   #overview(): RuntimeOverview {
+    const cluster = this.#share?.status();
     return {
       version,
       state: this.#state,
@@ -870,7 +877,7 @@ export class RuntimeSystem {
       restarts: this.supervisor.getSnapshot().context.restarts,
       ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
       ...(this.#ledgers && { store: storeStatus(this.#ledgers.health, this.#ledgers.writes) }),
-      ...(this.#share && { cluster: this.#share.status() }),
+      ...(cluster && { cluster }),
       ...(this.inspection && { inspection: this.inspection.counts }),
     };
   }

@@ -54,3 +54,20 @@ it('what was reached too long ago is not reached', () => {
   ] as const;
   expect([...aliveNodes({ nodes, reached }, SILENT_MS)]).toEqual([0, 1]);
 });
+
+it('a newcomer is alive before anybody has reached it, and those that are there judge each other without it', () => {
+  const nodes = new Map([0, 1, 2, 3].map((node) => [node, 10]));
+  const reached = [
+    [0, 1, 10],
+    [1, 0, 10],
+    [1, 2, 10],
+  ] as const;
+  const newcomers = new Set([3]);
+  expect([...aliveNodes({ nodes, reached }, SILENT_MS, newcomers)].toSorted((a, b) => a - b)).toEqual([
+    0, 1, 2, 3,
+  ]);
+  expect([...aliveNodes({ nodes, reached }, SILENT_MS)]).toEqual([0, 1]);
+  expect([
+    ...aliveNodes({ nodes: new Map(nodes).set(3, SILENT_MS + 1), reached }, SILENT_MS, newcomers),
+  ]).toEqual([0, 1, 2]);
+});

@@ -9,11 +9,17 @@ export interface NodesView {
 /**
  * The nodes that are alive: those that more than half of all that say they are there reach, themselves included. No node judges by
  * what it reaches itself, or one that is cut off would hold all others dead. Of two nodes both are alive: neither is the half that
- * knows better. When the halves are equal, the one with the lowest number counts.
+ * knows better. When the halves are equal, the one with the lowest number counts. Newcomers are alive until others had the time
+ * to reach them, and do not count among those that judge.
  */
-export function aliveNodes({ nodes, reached }: NodesView, silentMs: number): ReadonlySet<number> {
-  const there = new Set([...nodes].filter(([, ageMs]) => ageMs <= silentMs).map(([node]) => node));
-  if (there.size <= 2) return there;
+export function aliveNodes(
+  { nodes, reached }: NodesView,
+  silentMs: number,
+  newcomers: ReadonlySet<number> = new Set(),
+): ReadonlySet<number> {
+  const present = [...nodes].filter(([, ageMs]) => ageMs <= silentMs).map(([node]) => node);
+  const there = new Set(present.filter((node) => !newcomers.has(node)));
+  if (there.size <= 2) return new Set(present);
   const lowest = Math.min(...there);
   const reachers = new Map([...there].map((node) => [node, new Set([node])]));
   for (const [from, to, ageMs] of reached)
@@ -21,5 +27,5 @@ export function aliveNodes({ nodes, reached }: NodesView, silentMs: number): Rea
   const alive = [...reachers].filter(([, by]) =>
     by.size * 2 === there.size ? by.has(lowest) : by.size * 2 > there.size,
   );
-  return new Set(alive.map(([node]) => node));
+  return new Set([...present.filter((node) => newcomers.has(node)), ...alive.map(([node]) => node)]);
 }

@@ -1,15 +1,10 @@
-import { type Rule, checkCall, flag, name, objectWith } from '../../base/call-check.ts';
 import { systemClock, within } from '../../base/clock.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { PARTITIONS } from '../../base/partition.ts';
-import {
-  postgresAccess,
-  type PostgresConnection,
-  type PostgresTls,
-} from '../../store/postgres/postgres-access.ts';
+import type { NodeDatabase } from '../../store/partitioned-store.ts';
+import type { PostgresConnection } from '../../store/postgres/postgres-access.ts';
 import { PostgresLine } from '../../store/postgres/postgres-line.ts';
-import { nodeAddress } from '../node-address.ts';
 import type { ClusterNode, Placement, PlacementListener } from '../placement.ts';
 import { aliveNodes } from './alive-nodes.ts';
 import { HeldPartitions } from './held-partitions.ts';
@@ -18,29 +13,31 @@ import type * as Engine from './sharding.ts';
 import type { OpenedSharding, ShardingOptions } from './sharding.ts';
 
 export interface EffectPlacementOptions {
-  /** Where the other nodes reach this one, `host:port`, `[address]:port` for IPv6. */
-  readonly listen: string;
-  /** The database of the store, as `postgresStore()` has it. */
-  readonly url: string;
-  /** The schema of the store. Default: `holdfast`. */
-  readonly schema?: string | undefined;
-  /** As that of `postgresStore()`. */
-  readonly tls?: PostgresTls | (() => PostgresTls | Promise<PostgresTls>) | undefined;
+  /** Where the other nodes reach this one. */
+  readonly at: Pick<ClusterNode, 'host' | 'port'>;
+  /** The database of the store. */
+  readonly database: NodeDatabase;
+  /** Reads its url, where that is a secret. */
+  readonly readUrl: ((isRefused: boolean) => Promise<Uint8Array>) | undefined;
   /** Whether locks are rows instead of locks of sessions: for a pooler in transaction mode. Default: false. */
   readonly rowLocks?: boolean | undefined;
-  readonly logger: Logger;
-}
-
-/** For tests. */
-export interface EffectPlacementInternals {
+  /** Milliseconds for which a lock outlives its node; from {@link LEAST_LOCK_MS} to {@link MOST_LOCK_MS}. Default: 6000. */
   readonly lockMs?: number | undefined;
+  /** Milliseconds after which a node that says nothing, or that most do not reach, is dead; at least {@link LEAST_DEAD_MS}. Default: 3000. */
   readonly silentMs?: number | undefined;
+  readonly logger: Logger;
 }
 
 /** Milliseconds for which a lock outlives its node: a stall of the database or of this process that is a third as long ends nothing. */
 const LOCK_MS = 6000;
 /** Milliseconds between two looks at the nodes. */
 const EVERY_MS = 1000;
+/** So that a lock is kept at least once between two looks. */
+export const LEAST_LOCK_MS = 3 * EVERY_MS;
+/** So that the locks of a node that was killed run out well within the start of another. */
+export const MOST_LOCK_MS = 20_000;
+/** Two looks: less, and a node is dead whenever one is late. */
+export const LEAST_DEAD_MS = 2 * EVERY_MS;
 /** Milliseconds after which a node that says nothing, or that most do not reach, is dead: three looks. */
 const SILENT_MS = 3000;
 /** Milliseconds for the start: locks of a node that was killed run out meanwhile, several times over. */
@@ -50,46 +47,27 @@ const STOP_MS = 10_000;
 /** Milliseconds for an answer of the database: later, a look would tell of a time that is over. */
 const ANSWER_MS = 5000;
 
-const rules = {
-  listen: {
-    what: 'where other nodes reach this one, host:port, such as 10.0.0.5:7700',
-    is: (value: unknown) => !['0.0.0.0', '::', undefined].includes(nodeAddress(value)?.host),
-  } satisfies Rule,
-  url: { ...name, what: 'the url of a database, as a string' },
-  schema: name,
-  tls: { what: 'an object with PEM texts, or a function', is: () => true },
-  rowLocks: flag,
-  logger: objectWith('a logger', ['debug', 'info', 'warn', 'error']),
-};
-
 /**
  * A placement that Effect's cluster decides, over locks in the database of the store: nodes come and go, each has its share, and
  * the partitions of one that dies go to the others. Gets this node a number. The packages `effect` and `@effect/sql-pg` have to be
  * installed; they are loaded here.
  *
- * @throws {HoldfastError} `OPTION_INVALID`, `STORE_FAILED`
+ * @throws {HoldfastError} `OPTION_INVALID` for packages that are not there, and one node too many; `STORE_FAILED`
  */
-export async function effectPlacement(
-  options: EffectPlacementOptions,
-  { lockMs = LOCK_MS, silentMs = SILENT_MS }: EffectPlacementInternals = {},
-): Promise<Placement> {
-  const given = checkCall<EffectPlacementOptions>('effectPlacement()', {}, options, rules, [
-    'listen',
-    'url',
-    'logger',
-  ]);
-  const { url, schema = 'holdfast', tls, logger, rowLocks = false } = given;
-  const access = postgresAccess({ url, schema, tls });
+export async function effectPlacement(options: EffectPlacementOptions): Promise<Placement> {
+  const { at, database, readUrl, logger } = options;
+  const { rowLocks = false, lockMs = LOCK_MS, silentMs = SILENT_MS } = options;
+  const { access, schema } = database;
   const engine = await loadSharding();
-  const connect = (): Promise<PostgresConnection> => access.config(undefined, false);
+  const connect = (isRefused = false): Promise<PostgresConnection> => access.config(readUrl, isRefused);
   const line = new PostgresLine({
     config: connect,
+    mayRenew: access.urlRef !== undefined,
     where: access.where,
     warn: (fields, message) => logger.warn(fields, message),
     answerMs: ANSWER_MS,
     patienceMs: EVERY_MS,
   });
-  const at = nodeAddress(given.listen) as Pick<ClusterNode, 'host' | 'port'>;
   const table = new NodeTable({ line, schema, at });
   try {
     const self = await table.join();
@@ -102,9 +80,8 @@ export async function effectPlacement(
       lockMs,
       silentMs,
       async open(calls) {
-        const connection = await connect();
-        await engine.migrateSharding({ connection, schema, log: logger });
-        return engine.openSharding({ ...at, ...calls, connection, schema, rowLocks, log: logger });
+        await engine.migrateSharding({ connect, schema, log: logger });
+        return engine.openSharding({ ...at, ...calls, connect, schema, rowLocks, log: logger });
       },
     });
   } catch (error) {
@@ -137,6 +114,8 @@ class EffectPlacement implements Placement {
   #viewedAt = -Infinity;
   #viewedSince = -Infinity;
   #alive: ReadonlySet<number> = new Set();
+  /** Since when each node is there, as far as was seen. */
+  readonly #thereSince = new Map<number, number>();
   /** Since when this node is held to be dead by others. */
   #deadSince: number | undefined;
   #hasLeft = false;
@@ -278,12 +257,22 @@ class EffectPlacement implements Placement {
         this.#reached.delete(node);
         this.#listener?.gone(node);
       }
-    if (this.#isSeeing()) this.#alive = aliveNodes(view, silentMs);
+    const newcomers = this.#newcomers(now);
+    if (this.#isSeeing()) this.#alive = aliveNodes(view, silentMs, newcomers);
     await this.#judgeItself(isMine);
     const held = this.#held;
     held?.settle();
     held?.taken(held.since(begun).filter((partition) => view.owners.get(partition) !== this.self));
     this.#changed();
+  }
+
+  /** Nodes that are there, and not yet long enough for others to have reached them. */
+  #newcomers(now: number): ReadonlySet<number> {
+    const { silentMs } = this.#parts;
+    for (const node of this.#view?.nodes.keys() ?? [])
+      if (this.#isThere(node) && !this.#thereSince.has(node)) this.#thereSince.set(node, now);
+    for (const node of this.#thereSince.keys()) if (!this.#isThere(node)) this.#thereSince.delete(node);
+    return new Set([...this.#thereSince].filter(([, since]) => now - since < silentMs).map(([node]) => node));
   }
 
   #reachOthers(): void {
@@ -352,7 +341,7 @@ async function loadSharding(): Promise<typeof Engine> {
     throw new HoldfastError(
       'OPTION_INVALID',
       isMissing
-        ? 'a cluster without a list of nodes needs packages that are not there: npm install effect@4 @effect/sql-pg@4'
+        ? 'cluster(): with listen it needs packages that are not there: npm install effect@4 @effect/sql-pg@4 pg'
         : 'effect cannot be loaded; see the cause, and install the version that the documentation of Holdfast names',
       { cause: error },
     );

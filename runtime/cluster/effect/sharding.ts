@@ -15,7 +15,8 @@ import { PARTITIONS } from '../../base/partition.ts';
 import type { PostgresConnection } from '../../store/postgres/postgres-access.ts';
 
 export interface ShardingOptions {
-  readonly connection: PostgresConnection;
+  /** What a connection is made with; asked for again for each, since passwords change. */
+  readonly connect: () => Promise<PostgresConnection>;
   /** The schema of the store. */
   readonly schema: string;
   readonly host: string;
@@ -48,16 +49,24 @@ const prefixOf = (schema: string): string => `${schema}.effect`;
 /** One that has the locks, one for the rest, and one for when the first is replaced. */
 const CONNECTIONS = 3;
 
-function sqlOf({
-  connection: { user, password, application_name, ...at },
-}: Pick<ShardingOptions, 'connection'>) {
+async function sqlOf({ connect }: Pick<ShardingOptions, 'connect'>) {
+  const { user, password, application_name, ...at } = await connect();
+  let known = password;
+  const latest = async (): Promise<Redacted.Redacted> => {
+    // What cannot be read now was right before: an error here would end Effect, and is told by the store.
+    known = await connect().then(
+      (read) => read.password,
+      () => known,
+    );
+    return Redacted.make(known ?? '');
+  };
   return PgClient.layer({
     host: at.host ?? 'localhost',
     port: at.port,
     database: at.database,
     ssl: at.ssl,
     username: user,
-    password: password === undefined ? undefined : Redacted.make(password),
+    password: password === undefined ? undefined : Effect.promise(latest),
     applicationName: application_name,
     maxConnections: CONNECTIONS,
     connectTimeout: '5 seconds',
@@ -80,10 +89,11 @@ function quietly(log: OurLogger) {
 
 /** Makes Effect's tables where there are none. */
 export async function migrateSharding(
-  options: Pick<ShardingOptions, 'connection' | 'schema' | 'log'>,
+  options: Pick<ShardingOptions, 'connect' | 'schema' | 'log'>,
 ): Promise<void> {
+  const sql = await sqlOf(options);
   const layer = SqlRunnerStorage.layerMigrations({ prefix: prefixOf(options.schema) }).pipe(
-    Layer.provide(sqlOf(options)),
+    Layer.provide(sql),
     Layer.provide(quietly(options.log)),
   );
   const runtime = ManagedRuntime.make(layer);
@@ -100,6 +110,7 @@ export async function migrateSharding(
  */
 export async function openSharding(options: ShardingOptions): Promise<OpenedSharding> {
   const { host, port, schema, lockMs, everyMs, log, isAlive, give, takeBack } = options;
+  const sql = await sqlOf(options);
   /** Shards whose locks could not be kept at the last try; undefined: it failed for all. */
   let unkept: ReadonlySet<number> | undefined = new Set();
   const storage = Layer.effect(RunnerStorage.RunnerStorage)(
@@ -157,7 +168,7 @@ export async function openSharding(options: ShardingOptions): Promise<OpenedShar
     Layer.provide(health),
     Layer.provideMerge(storage),
     Layer.provide(config),
-    Layer.provide(sqlOf(options)),
+    Layer.provide(sql),
     Layer.provide(quietly(log)),
   );
   const runtime = ManagedRuntime.make(layer);

@@ -19,7 +19,13 @@ import type {
 } from '../durable-store.ts';
 import { crowdedFrom } from '../most-rows.ts';
 import type { StoreKeyObject } from '../store-keys.ts';
-import type { NodeCommitResult, NodeContext, OpenedNode, PartitionedStore } from '../partitioned-store.ts';
+import type {
+  NodeCommitResult,
+  NodeContext,
+  NodeDatabase,
+  OpenedNode,
+  PartitionedStore,
+} from '../partitioned-store.ts';
 import { MOST_NODES } from '../partitioned-store.ts';
 import { storeUseRules } from '../store-options.ts';
 import { type CommitAnswer, commitFunction } from './commit-function.ts';
@@ -141,6 +147,7 @@ export class PostgresStore implements PartitionedStore {
   readonly wakesPerSecond: number | undefined;
   readonly onFailure: OnStoreFailure | undefined;
   readonly urlRef: StoreKeyObject | undefined;
+  readonly database: NodeDatabase;
   readonly #access: PostgresAccess;
   readonly #schema: string;
   readonly #where: string;
@@ -156,6 +163,7 @@ export class PostgresStore implements PartitionedStore {
   ) {
     this.#access = postgresAccess({ url, schema, tls });
     this.urlRef = this.#access.urlRef;
+    this.database = { access: this.#access, schema };
     this.#schema = schema;
     this.#where = this.#access.where;
     this.#statement = commitFunction(schema).statement;
