@@ -164,7 +164,22 @@ describe.skipIf(!hasBrowser)('the deeds on the page', () => {
     await expect
       .poll(() => page.locator('#said').textContent(), patience)
       .toMatch(/^Replaced; 1 instance moved/);
-    expect(done()).toMatchObject([{ deed: 'stop' }, { deed: 'recycle' }]);
+
+    // What is wrong has what may help beside it.
+    const crashed = await knowing(runtime, 'x');
+    await expect(crashed.ask({ type: 'throw' })).rejects.toThrow('redacted');
+    const wrong = page.locator('#wrong');
+    await wrong.getByRole('button', { name: 'Stop crashing/x' }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    // On a small page nobody has to scroll sideways to them.
+    await page.setViewportSize({ width: 700, height: 900 });
+    const beyond = `['wrong-list', 'panel-threads'].map((id) => document.getElementById(id)).map((list) => list.scrollWidth - list.clientWidth)`;
+    expect(await page.evaluate(beyond)).toEqual([0, 0]);
+    await wrong.getByRole('button', { name: 'Resume crashing/x' }).click();
+    await dialog.getByRole('button', { name: 'Resume it' }).click();
+    await expect.poll(() => page.locator('#said').textContent(), patience).toBe('Resumed.');
+    await expect.poll(() => wrong.isVisible(), patience).toBe(false);
+    expect(done()).toMatchObject([{ deed: 'stop' }, { deed: 'recycle' }, { deed: 'resume' }]);
     expect(problems).toEqual([]);
   });
 });

@@ -2,13 +2,14 @@ import type { Actor } from './actors.ts';
 import { confirm, type Question } from './confirm.ts';
 import { byId, el, say } from './dom.ts';
 import { post } from './feed.ts';
-import type { DeadLetter, Instance, Thread } from './told.ts';
+import type { DeadLetter, Instance, Status, Thread } from './told.ts';
+import type { Wrong } from './wrong.ts';
 
 /** Where what came of a deed is said. */
 type Said = 'said' | 'deed-said';
 
 /** Something that can be done to what the page shows. */
-interface Offer extends Question {
+export interface Offer extends Question {
   readonly label: string;
   readonly isDangerous?: boolean;
   readonly body: object;
@@ -119,6 +120,40 @@ export function refreshOf({ provider, id }: { readonly provider: string; readonl
   };
 }
 
+/** What may help against something that is wrong now. */
+export function offersAgainst({ kind, id, name }: Wrong, { instances, pools, secrets }: Status): Offer[] {
+  switch (kind) {
+    case 'quarantined':
+      return instances
+        .filter(({ address }) => address === id)
+        .flatMap((instance) => [resumeOf(instance), stopOf(instance)]);
+    case 'hung':
+      return pools.flatMap(({ threadId, threads }) =>
+        threads
+          .filter(({ n }) => `supervisor/pool:${threadId}/thread:${n}` === id)
+          .map((thread) => recycleOf(threadId, thread)),
+      );
+    case 'refused':
+    case 'stale':
+      // Of one in several stages there are several, which are asked for together.
+      return secrets
+        .filter((secret) => `${secret.provider}: ${secret.id}` === name)
+        .slice(0, 1)
+        .map(refreshOf);
+    case 'store':
+    case 'stuck':
+    case 'exhausted':
+    case 'breaker':
+    case 'restarting':
+    case 'restarted':
+    case 'full':
+    case 'waiting':
+    case 'tools':
+    default:
+      return [];
+  }
+}
+
 /** Asks, does it, and says what came of it. */
 export async function offer(offered: Offer, said: Said): Promise<void> {
   if (!(await confirm(offered))) return;
@@ -139,7 +174,7 @@ function deedButton(offered: Offer, current: () => Offer | undefined, said: Said
   return button;
 }
 
-/** The buttons in tables, which are drawn again each second: those that are the same stay. */
+/** The buttons in tables and lists, which are drawn again each second: those that are the same stay. */
 export class TableDeeds {
   #kept = new Map<string, { readonly button: HTMLElement; offered: Offer }>();
   #isPressed = false;
@@ -148,6 +183,11 @@ export class TableDeeds {
     tables.addEventListener('pointerdown', () => (this.#isPressed = true));
     for (const over of ['pointerup', 'pointercancel'])
       document.addEventListener(over, () => (this.#isPressed = false));
+  }
+
+  /** Whether a finger is on them: what is under it stays until it is lifted. */
+  get isPressed(): boolean {
+    return this.#isPressed;
   }
 
   button(offered: Offer): HTMLElement {
@@ -170,6 +210,11 @@ export class TableDeeds {
     panel.replaceChildren(table());
     if (focused instanceof HTMLElement && focused !== document.activeElement && panel.contains(focused))
       focused.focus({ preventScroll: true });
+    this.sweep();
+  }
+
+  /** Forgets the buttons that are shown no more. */
+  sweep(): void {
     for (const [key, { button }] of this.#kept) if (!button.isConnected) this.#kept.delete(key);
   }
 }

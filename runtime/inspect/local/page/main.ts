@@ -8,6 +8,7 @@ import { byId, element, say } from './dom.ts';
 import {
   ActorDeeds,
   offer,
+  offersAgainst,
   profileOf,
   recycleOf,
   refreshOf,
@@ -233,7 +234,14 @@ function draw(now: number): void {
     moment.draw(undefined);
     fleet.draw(now, held.isHeld);
   }
-  if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), time);
+  if (tick !== undefined) {
+    const { status, mayAct } = tick;
+    wrong.draw(wrongNow(status), {
+      isThere: (id) => actors.byId.has(id),
+      offers: (one) => (mayAct ? offersAgainst(one, status) : []),
+      now: time,
+    });
+  }
   drawTables();
 }
 

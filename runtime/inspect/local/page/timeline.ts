@@ -123,7 +123,7 @@ export class Timeline {
     byId('no-timeline').hidden = this.#rows.length > 0;
     say(
       byId('no-timeline'),
-      filter === undefined ? 'Nothing has happened since the page looks.' : 'Nothing matches.',
+      filter === undefined ? 'Nothing has happened since the page was opened.' : 'Nothing matches.',
     );
     this.#list.hidden = this.#rows.length === 0;
     this.#sayMoment();

@@ -1,3 +1,4 @@
+import { TableDeeds, type Offer } from './deeds.ts';
 import { byId, el, say } from './dom.ts';
 import { duration } from './figures.ts';
 import type { Wrong } from './wrong.ts';
@@ -12,12 +13,14 @@ interface Row {
   readonly why: HTMLElement;
   readonly advice: HTMLElement;
   readonly since: HTMLElement;
+  readonly deeds: HTMLElement;
 }
 
 /** The list of what is wrong now, and the header, which is red as long as there is something and says nothing otherwise. */
 export class WrongList {
   readonly #choose: (id: string) => void;
   readonly #list = byId('wrong-list');
+  readonly #deeds = new TableDeeds(this.#list);
   /** By the key of what is wrong: a row that has the focus keeps it. */
   #rows = new Map<string, Row>();
   #count = 0;
@@ -27,19 +30,36 @@ export class WrongList {
     this.#list.addEventListener('keydown', (event) => this.#pressed(event));
   }
 
-  /** `isThere`: whether an id is in the tree, so that it can be chosen. */
-  draw(all: readonly Wrong[], isThere: (id: string) => boolean, now: number): void {
+  /** `isThere`: whether an id is in the tree, so that it can be chosen. `offers`: what may be done about something. */
+  draw(
+    all: readonly Wrong[],
+    {
+      isThere,
+      offers,
+      now,
+    }: {
+      readonly isThere: (id: string) => boolean;
+      readonly offers: (wrong: Wrong) => readonly Offer[];
+      readonly now: number;
+    },
+  ): void {
     this.#sayCount(all);
+    if (this.#deeds.isPressed) return;
     const drawn = all.slice(0, mostRows);
     const more = all.length - drawn.length;
     say(byId('wrong-more'), more > 0 ? `${more} more are not shown` : '');
     const rows = new Map(drawn.map((wrong) => [wrong.key, this.#rows.get(wrong.key) ?? this.#row()]));
-    for (const wrong of drawn) fill(rows.get(wrong.key) as Row, wrong, isThere, now);
+    for (const wrong of drawn) {
+      const row = rows.get(wrong.key) as Row;
+      fill(row, wrong, isThere, now);
+      this.#offer(row.deeds, offers(wrong));
+    }
     const isSame = [...rows.keys()].join('\n') === [...this.#rows.keys()].join('\n');
     this.#rows = rows;
     if (isSame) return;
     const focused = document.activeElement;
     this.#list.replaceChildren(...Array.from(rows.values(), ({ line }) => line));
+    this.#deeds.sweep();
     // A row that is put elsewhere loses it, and gets it back; when it is gone the first row gets it.
     if (!(focused instanceof HTMLElement) || focused === document.activeElement) return;
     if (this.#list.contains(focused)) focused.focus({ preventScroll: true });
@@ -68,16 +88,32 @@ export class WrongList {
     this.#count = count;
   }
 
+  #offer(place: HTMLElement, offers: readonly Offer[]): void {
+    const buttons = offers.map((offered) => this.#deeds.button(offered));
+    const isSame =
+      buttons.length === place.children.length && buttons.every((button, n) => button === place.children[n]);
+    if (!isSame) place.replaceChildren(...buttons);
+  }
+
   #row(): Row {
     const badge = el('span', { class: 'badge' });
     const name = el('button', { type: 'button' });
-    const [why, advice, since] = [
+    const [why, advice, since, deeds] = [
       el('span', { class: 'why' }),
       el('span', { class: 'advice' }),
       el('span', { class: 'since' }),
+      el('span', { class: 'deeds' }),
     ];
     name.addEventListener('click', () => this.#choose(name.dataset['id'] ?? ''));
-    return { line: el('li', {}, badge, name, why, advice, since), badge, name, why, advice, since };
+    return {
+      line: el('li', {}, badge, name, why, advice, since, deeds),
+      badge,
+      name,
+      why,
+      advice,
+      since,
+      deeds,
+    };
   }
 
   #buttons(): HTMLButtonElement[] {
