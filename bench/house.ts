@@ -16,7 +16,7 @@ export const houseParts: Readonly<Record<string, readonly Part[]>> = {
     { suite: async () => (await import('./suites/spawn.ts')).spawnRates },
     { suite: async () => (await import('./suites/spawn.ts')).eventsAmongMany },
   ],
-  memory: [{ suite: async () => (await import('./suites/spawn.ts')).weights, rows: /idle|bursts/ }],
+  memory: [{ suite: async () => (await import('./suites/spawn.ts')).weights }],
   start: [{ suite: async () => (await import('./suites/start.ts')).programs, rows: /^(?!.*compile cache)/ }],
   hops: [
     { suite: async () => (await import('./suites/savina-between.ts')).savinaBetweenThreads },
