@@ -262,6 +262,7 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
 export type ServedSystem = Pick<
   RuntimeSystem,
   | 'scrubber'
+  | 'secretIn'
   | 'roll'
   | 'resumeStore'
   | 'keep'

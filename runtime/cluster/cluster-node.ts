@@ -11,6 +11,7 @@ import type { JoinedNode, LocalNode, RemoteSpawn } from '../system/cluster.ts';
 import type { FoundInstance } from '../system/found-instance.ts';
 import type { NodeShare } from '../system/node-share.ts';
 import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
+import type { Encoded } from '../wire/encoded-state.ts';
 import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
 import { asAgentRef } from './far-members.ts';
@@ -232,7 +233,9 @@ export class PlacedNode implements JoinedNode {
     before?.abandon();
     const { tls, silentMs } = this.#options;
     const [clock, waiting] = [this.#clock, this.#waiting];
-    const link = new NodeLink({ node, hello: this.#hello, tls, clock, silentMs, waiting });
+    const { system } = this.#local;
+    const secretIn = (encoded: Encoded): readonly string[] | undefined => system.secretIn(encoded);
+    const link = new NodeLink({ node, hello: this.#hello, tls, clock, silentMs, waiting, secretIn });
     this.#links.set(node.node, link);
     return link;
   }

@@ -97,9 +97,14 @@ export interface PingMessage {
   readonly ping: number;
 }
 
-/** @throws {HoldfastError} `MESSAGE_UNCLONABLE` */
-export function pack(value: unknown): Packed {
+/**
+ * `check`: looks at what is to cross before it does, and throws to keep it here.
+ *
+ * @throws {HoldfastError} `MESSAGE_UNCLONABLE`
+ */
+export function pack(value: unknown, check?: (encoded: Encoded) => void): Packed {
   const encoded: Encoded = encodeEvent(value);
+  check?.(encoded);
   return typeof encoded === 'string' ? encoded : { bytes: Buffer.from(encoded).toString('base64') };
 }
 

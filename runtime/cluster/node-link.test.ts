@@ -56,6 +56,7 @@ function linkTo(
     clock: systemClock,
     silentMs: 60_000,
     waiting: new Waiting(systemClock),
+    secretIn: () => undefined,
   });
   onTestFinished(() => link.close(new HoldfastError('RUNTIME_STOPPED', 'the test is over')));
   return link;

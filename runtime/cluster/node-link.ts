@@ -3,9 +3,10 @@ import { connect as connectTls } from 'node:tls';
 import { type Clock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { isLoopback } from '../base/loopback.ts';
-import { silent, tooLate } from '../dead-letters/refusal.ts';
+import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { AnswerStream, StreamSeat, Waiting, WaitOptions } from '../mailbox/waiting.ts';
+import type { Encoded } from '../wire/encoded-state.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import type { Turn } from './call-order.ts';
 import { Lines } from './lines.ts';
@@ -37,6 +38,8 @@ export interface NodeLinkOptions {
   readonly silentMs?: number | undefined;
   /** Those who wait for answers, of all links of this node. */
   readonly waiting: Waiting;
+  /** Returns the path to the value of a secret in what is encoded, which must not leave; `undefined`: there is none. */
+  readonly secretIn: (encoded: Encoded) => readonly string[] | undefined;
 }
 
 /** What reads the parts of a call before its answer. */
@@ -68,6 +71,9 @@ interface Pending {
 /** Milliseconds between two tries to connect, and the most, twice as many each time. */
 const RETRY_MS = 50;
 const MOST_RETRY_MS = 1000;
+/** Why a call with the value of a secret is refused. */
+const SECRET_LEAVES =
+  'what it is given carries the value of a secret, and would leave this node; grant the secret to its agent instead';
 /** Milliseconds after which a node that says nothing is not reached: as the agents' own watch of a thread, and no less than a pause of a collector. */
 const SILENT_MS = 3000;
 
@@ -104,7 +110,7 @@ export class NodeLink {
     this.#options = options;
   }
 
-  /** Resolves with the answer; `timeoutMs`: the time for all of it. */
+  /** Resolves with the answer; `timeoutMs`: the time for all of it. Rejects with `SECRET_IN_SNAPSHOT`, before anything leaves. */
   async call(
     { value, ...call }: Call,
     { timeoutMs, signal, stream, turn = (begin) => begin() }: LinkWait,
@@ -123,7 +129,11 @@ export class NodeLink {
       onTimeout: () => this.#late(pending, timeoutMs),
       settled: (q) => this.#settled(q),
     };
-    const message = value === undefined ? call : { ...call, value: pack(value) };
+    const assertSafe = (encoded: Encoded): void => {
+      if (this.#options.secretIn(encoded) !== undefined)
+        throw refusal(call.address, 'secret', undefined, SECRET_LEAVES);
+    };
+    const message = value === undefined ? call : { ...call, value: pack(value, assertSafe) };
     const until = stream === undefined ? clock.now() + timeoutMs : Infinity;
     const pending: Pending = { message, until, stream, isReady: false, isSent: false };
     // Whoever asks that has nothing to wait for when the node is not there.

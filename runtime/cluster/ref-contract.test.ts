@@ -1,9 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer, type Server as NetServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type AgentRef, createRuntime, type IncarnationEnd, postgresStore, type Runtime } from 'holdfast';
+import {
+  type AgentRef,
+  createRuntime,
+  defineCapability,
+  type IncarnationEnd,
+  postgresStore,
+  type Runtime,
+} from 'holdfast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
+import { fixture } from '../fixtures/start.ts';
 import { partitionOf } from '../base/partition.ts';
 import { hasPostgres, type Server, startServer } from '../store/postgres/fixtures/server.ts';
 import { cluster } from './cluster.ts';
@@ -14,6 +23,22 @@ const program = fileURLToPath(new URL('./fixtures/node-run.ts', import.meta.url)
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const LONG = { timeoutMs: 20_000 };
 const SOON = { timeout: 20_000 };
+
+const CANARY = 'CANARY-link/7c1e"2';
+
+/** Passes on what comes, and shows what leaves the side that connects. */
+async function wire(from: number, to: number, carried: (bytes: Buffer) => void): Promise<NetServer> {
+  const between = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port: to });
+    near.on('data', carried);
+    near.pipe(far).pipe(near);
+    near.on('error', () => far.destroy()).on('close', () => far.destroy());
+    far.on('error', () => near.destroy()).on('close', () => near.destroy());
+  });
+  between.listen(from, '127.0.0.1');
+  await once(between, 'listening');
+  return between;
+}
 
 /** Reads a stream to its end, whatever that is. */
 async function read(stream: AsyncIterable<unknown>): Promise<{ got: unknown[]; error?: unknown }> {
@@ -30,15 +55,28 @@ describe.skipIf(!hasPostgres)('a reference', () => {
   let server: Server;
   let runtime: Runtime<{ agents: typeof agents }>;
   let other: ChildProcess;
+  let between: NetServer;
+  /** What has left this node. */
+  let carried: Buffer[] = [];
   let ids = 0;
 
   beforeAll(async () => {
     server = await startServer();
-    const nodes = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+    process.env['LINK_CANARY'] = CANARY;
+    const [here, there, open] = [await freePort(), await freePort(), await freePort()];
+    between = await wire(open, there, (bytes) => carried.push(bytes));
+    const nodes = [`127.0.0.1:${here}`, `127.0.0.1:${open}`];
     const store = postgresStore({ url: server.url, schema: 'cluster' });
     const joined = cluster({ nodes, index: 0, silentMs: 60_000 });
-    runtime = await createRuntime({ agents }, { store, cluster: joined, logger: silent });
-    other = fork(program, [server.url, '1', nodes.join(',')], {
+    const secrets = { key: { ref: 'LINK_CANARY', mode: 'capability', capabilities: ['sign'] } } as const;
+    runtime = await createRuntime(
+      {
+        externalSecrets: { provider: 'env' },
+        agents: { ...agents, granted: fixture('account', { secrets }) },
+      },
+      { store, cluster: joined, capabilities: [defineCapability('sign', () => 1)], logger: silent },
+    );
+    other = fork(program, [server.url, '1', `127.0.0.1:${here},127.0.0.1:${there}`], {
       execArgv: ['-C', 'holdfast-source', '--no-warnings'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -47,7 +85,9 @@ describe.skipIf(!hasPostgres)('a reference', () => {
   afterAll(async () => {
     other?.kill('SIGKILL');
     await runtime?.stop();
+    between?.close();
     await server?.remove();
+    delete process.env['LINK_CANARY'];
   });
 
   /** A new instance that runs on that node. */
@@ -240,6 +280,32 @@ describe.skipIf(!hasPostgres)('a reference', () => {
         expect(await again.result).toEqual({ wrote: 3 });
       });
     });
+  });
+
+  it('of another node refuses the value of a secret before anything of it leaves', async () => {
+    const ref = await on(1);
+    carried = [];
+    const refused = { code: 'SECRET_IN_SNAPSHOT' };
+    for (const note of [CANARY, { deep: [`x${CANARY}`] }, new Map([[CANARY, 1]]), Buffer.from(CANARY)]) {
+      const event = { type: 'note', note };
+      for (const id of [undefined, 'one']) {
+        const options = id === undefined ? {} : { id };
+        await expect(ref.ask(event, options)).rejects.toMatchObject(refused);
+        await expect(ref.deliver(event, options)).rejects.toMatchObject(refused);
+        await expect(ref.enqueue(event, options)).rejects.toMatchObject(refused);
+        await expect(ref.askStream(event, options).result).rejects.toMatchObject(refused);
+      }
+      await expect(ref.can(event)).rejects.toMatchObject(refused);
+    }
+    const id = ref.address.split('/')[1] as string;
+    await expect(runtime.getOrSpawn('account', id, { input: CANARY })).rejects.toMatchObject(refused);
+    await ref.deliver({ type: 'note', note: 'harmless' });
+    const text = Buffer.concat(carried).toString();
+    expect(text).toContain('harmless');
+    expect(text).not.toContain('CANARY');
+    for (const [, bytes = ''] of text.matchAll(/"bytes":"([^"]*)"/g))
+      expect(Buffer.from(bytes, 'base64').toString('latin1')).not.toContain('CANARY');
+    expect(await ref.snapshot()).toMatchObject({ context: { note: 'harmless', count: 0 } });
   });
 
   it('of a node that goes in the middle says that nobody knows what came of it', async () => {

@@ -50,6 +50,7 @@ export interface LocalNode {
     | 'lost'
     | 'storeId'
     | 'scrubber'
+    | 'secretIn'
     | 'find'
     | 'threadIdOf'
     | 'logger'

@@ -394,7 +394,7 @@ export class RuntimeSystem {
       instanceAt: (address) => this.#instances.at(address),
       agentOf: (address) => this.#agents.get(agentOf(address)),
       isDurable: (agent) => this.#instances.isDurable(agent),
-      secretIn: (event) => secretInEncoded(this.scrubber)(event),
+      secretIn: (event) => this.secretIn(event),
       activate: async (from, address) => {
         const threadId = this.#agents.get(agentOf(from))?.threadId;
         if (threadId !== undefined) await this.#activate(threadId, address);
@@ -471,6 +471,11 @@ export class RuntimeSystem {
       if (error instanceof HoldfastError && error.code === 'MAILBOX_FULL') letter('mailbox-full');
       throw error;
     }
+  }
+
+  /** The path to the value of a secret in what is encoded, which must not be stored or leave; undefined: there is none. */
+  secretIn(encoded: EncodedState): readonly string[] | undefined {
+    return secretInEncoded(this.scrubber)(encoded);
   }
 
   /** An event that nobody waits for was not kept for an instance on another node. */
