@@ -14,7 +14,7 @@ const OF_THE_PROCESS = [
   String.raw`(?<![.\w])env(?:\.\w+|\[[^\]]*\])\s*=[^=]`,
   String.raw`\bvi\.(?!fn\b|waitFor|waitUntil|mocked)\w`,
   String.raw`\bglobalThis\b|\.prototype\b|\bError\.(?:stackTraceLimit|prepareStackTrace)`,
-  String.raw`node:(?:cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags`,
+  String.raw`node:(?:cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags|\bqueryObjects\(`,
   String.raw`\bsetGlobal\w*|@opentelemetry/|playwright|jsdom`,
   // The processes that this one has started.
   String.raw`\('ps',`,
