@@ -159,7 +159,10 @@ describe.skipIf(!hasBrowser)('the deeds on the page', () => {
 
     await expect.poll(() => page.locator('#instances-count').textContent(), patience).toBe('1');
     // The list of threads comes at its own pace, and what is asked has the numbers of then.
-    const [, , , instances] = await page.getByRole('row', { name: 'holdfast:pool:1' }).getByRole('cell').all();
+    const [, , , instances] = await page
+      .getByRole('row', { name: 'holdfast:pool:1' })
+      .getByRole('cell')
+      .all();
     await expect.poll(() => instances?.textContent(), patience).toBe('1');
     await page.getByRole('button', { name: 'Recycle holdfast:pool:1' }).click();
     await expect.poll(() => dialog.textContent(), patience).toContain('1 instance');
