@@ -1,14 +1,12 @@
 import { activeStates, type ChartGraph, type ChartState } from './chart-graph.ts';
 import { drawChart, type Drawing } from './chart-drawing.ts';
+import { ChartFolds } from './chart-folds.ts';
 import type { ChartLayouts, Room } from './chart-layouts.ts';
 import { chartMermaid } from './chart-mermaid.ts';
-import { planChart, statesIn } from './chart-plan.ts';
+import { planChart } from './chart-plan.ts';
 import { standaloneSvg } from './chart-svg.ts';
 import { ChartView } from './chart-view.ts';
 import { byId, el, say } from './dom.ts';
-
-/** A chart with more states opens with those closed that are not active, and so can be read. */
-export const mostOpen = 30;
 
 /** A change of a state's value that was seen. */
 export interface Change {
@@ -22,8 +20,7 @@ export class Chart {
   readonly #container: HTMLElement;
   readonly #view: ChartView;
   readonly #layouts: ChartLayouts;
-  /** What the reader closed and opened, by machine. */
-  readonly #toggled = new WeakMap<ChartGraph, Map<string, boolean>>();
+  readonly #folds = new ChartFolds();
   #graph: ChartGraph | undefined;
   #active: ReadonlySet<string> = new Set();
   /** When those were entered of which that was seen. */
@@ -101,7 +98,7 @@ export class Chart {
   }
 
   #layOut(graph: ChartGraph): void {
-    const closed = this.#closed(graph);
+    const closed = this.#folds.closed(graph, this.#visited);
     const asked = JSON.stringify([...closed]);
     if (asked === this.#asked) return;
     this.#asked = asked;
@@ -139,24 +136,8 @@ export class Chart {
   }
 
   #toggle(graph: ChartGraph, id: string): void {
-    const toggled = this.#toggled.get(graph) ?? new Map<string, boolean>();
-    this.#toggled.set(graph, toggled.set(id, this.#closed(graph).has(id)));
+    this.#folds.toggle(graph, id, this.#visited);
     this.#layOut(graph);
-  }
-
-  #closed(graph: ChartGraph): Set<string> {
-    const isLarge = statesIn(graph.root) > mostOpen;
-    const toggled = this.#toggled.get(graph);
-    const closed = new Set<string>();
-    const visit = (state: ChartState): void => {
-      if (state.ranks.length === 0) return;
-      const isOpen =
-        state === graph.root || (toggled?.get(state.id) ?? (!isLarge || this.#visited.has(state.id)));
-      if (isOpen) for (const child of state.ranks.flat()) visit(child);
-      else closed.add(state.id);
-    };
-    visit(graph.root);
-    return closed;
   }
 
   #room(): Room {

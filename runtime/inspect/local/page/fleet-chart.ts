@@ -1,9 +1,8 @@
 import type { Drawing } from './chart-drawing.ts';
 import { drawChart } from './chart-drawing.ts';
-import { mostOpen } from './chart.ts';
-import type { ChartGraph, ChartState } from './chart-graph.ts';
+import { ChartFolds } from './chart-folds.ts';
+import type { ChartGraph } from './chart-graph.ts';
 import type { ChartLayouts } from './chart-layouts.ts';
-import { statesIn } from './chart-plan.ts';
 import { ChartView } from './chart-view.ts';
 import { byId, el, say, svg } from './dom.ts';
 import { short } from './figures.ts';
@@ -27,7 +26,7 @@ export class FleetChart {
   readonly #layouts: ChartLayouts;
   readonly #view: ChartView;
   readonly #choose: (state: string) => void;
-  readonly #toggled = new WeakMap<ChartGraph, Map<string, boolean>>();
+  readonly #folds = new ChartFolds();
   #graph: ChartGraph | undefined;
   #asked = '';
   #drawing: Drawing | undefined;
@@ -76,7 +75,7 @@ export class FleetChart {
   }
 
   #layOut(graph: ChartGraph): void {
-    const closed = this.#closed(graph);
+    const closed = this.#folds.closed(graph);
     const asked = JSON.stringify([...closed]);
     if (asked === this.#asked) return;
     this.#asked = asked;
@@ -131,23 +130,8 @@ export class FleetChart {
   }
 
   #toggle(graph: ChartGraph, id: string): void {
-    const toggled = this.#toggled.get(graph) ?? new Map<string, boolean>();
-    this.#toggled.set(graph, toggled.set(id, this.#closed(graph).has(id)));
+    this.#folds.toggle(graph, id);
     this.#layOut(graph);
-  }
-
-  #closed(graph: ChartGraph): Set<string> {
-    const isLarge = statesIn(graph.root) > mostOpen;
-    const toggled = this.#toggled.get(graph);
-    const closed = new Set<string>();
-    const visit = (state: ChartState): void => {
-      if (state.ranks.length === 0) return;
-      if (state === graph.root || (toggled?.get(state.id) ?? !isLarge))
-        for (const child of state.ranks.flat()) visit(child);
-      else closed.add(state.id);
-    };
-    visit(graph.root);
-    return closed;
   }
 }
 
