@@ -45,6 +45,10 @@ const refusing = fc.constantFrom(...refusals);
 const steps = {
   /** To a new version, or back by so many. */
   rotate: fc.record({ do: fc.constant('rotate' as const), id, back: fc.constantFrom(0, 0, 0, 1, 1, 2, 3) }),
+  /** A new version that is fetched, and then the one before it again: by chance alone, too rare. */
+  rollback: fc.record({ do: fc.constant('rollback' as const), id }),
+  /** A use of what the service has just refused: as rare. */
+  refusal: fc.record({ do: fc.constant('refusal' as const), agent, id, how: refusing }),
   hint: fc.record({
     do: fc.constant('hint' as const),
     id,
@@ -63,10 +67,12 @@ const steps = {
     ms: fc.constantFrom(0, 1_000, 5_000, 10_000, 30_000, 60_000, 130_000),
   }),
 };
-const { rotate, hint, weather, heal, refresh, use, claim, restart, close, pass } = steps;
+const { rotate, rollback, refusal, hint, weather, heal, refresh, use, claim, restart, close, pass } = steps;
 const story = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: rotate },
+    { weight: 1, arbitrary: rollback },
+    { weight: 1, arbitrary: refusal },
     { weight: 3, arbitrary: hint },
     { weight: 2, arbitrary: weather },
     { weight: 2, arbitrary: heal },
@@ -237,6 +243,17 @@ async function play(told: Story): Promise<void> {
       const { versions } = service.of(one.id);
       const earlier = one.back === 0 ? undefined : versions[versions.length - 1 - one.back];
       service.rotate(one.id, earlier ?? `v${(made += 1)}`);
+    } else if (one.do === 'rollback') {
+      for (const back of [0, 1] as const) {
+        await run({ do: 'rotate', id: one.id, back });
+        await run({ do: 'refresh', id: one.id, times: 1 });
+        await run({ do: 'pass', ms: 10_000 });
+      }
+    } else if (one.do === 'refusal') {
+      await run({ do: 'weather', id: one.id, how: one.how });
+      await run({ do: 'refresh', id: one.id, times: 1 });
+      await run({ do: 'pass', ms: 10_000 });
+      await run({ do: 'use', agent: one.agent, id: one.id, times: 1 });
     } else if (one.do === 'hint') {
       const { current, versions } = service.of(one.id);
       const about = { current, earlier: versions[0], unknown: 'v0', nothing: undefined }[one.about];
