@@ -57,6 +57,7 @@ const nightly =
   process.env['HOLDFAST_RUNS'] === undefined
     ? [
         'props/soak.prop.ts',
+        'examples/cluster/cluster.test.ts',
         'examples/trading-desk/kept-desk.test.ts',
         'runtime/cluster/effect/effect-faults.test.ts',
       ]

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /** Runs the program of an example from its source, and resolves with what it printed. `example`: the URL of its folder. */
-export function runExample(example: URL): Promise<{ stdout: string; stderr: string }> {
+export function runExample(example: URL, timeout = 60_000): Promise<{ stdout: string; stderr: string }> {
   const main = fileURLToPath(new URL('main.ts', example));
   return promisify(execFile)(process.execPath, ['-C', 'holdfast-source', main], {
-    timeout: 60_000,
+    timeout,
     env: { ...process.env, NO_COLOR: '1' },
   });
 }

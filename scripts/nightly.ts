@@ -1,7 +1,7 @@
 // What takes too long for every change. The properties at length: 2,000 generated state charts, 1,000 generated runs of each
 // other property; half an hour or more; what fails prints its seed, and HOLDFAST_SEED replays it. The walks over the
 // machines of pools, supervisor and threads whole, everything that a thread may say malformed, the soak, the trading desk that
-// is killed, and nodes of a cluster that are cut from each other. And whether docs/api is what the doc comments say; it is written anew.
+// is killed, and nodes of a cluster that are killed and cut from each other. And whether docs/api is what the doc comments say; it is written anew.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -38,6 +38,7 @@ const longer = [
   'passivation-counts',
   'rotation-under-load',
   'kept-desk',
+  'examples/cluster',
   'effect-faults',
   'front-life',
   'gateway-run',
