@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRuntime } from 'holdfast';
+import { ON_A_BUSY_MACHINE } from './busy-machine.ts';
 
 const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 3);
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -26,7 +27,10 @@ test('a thread that says again what it has said, with other parts, costs nobody 
       fc.array(fc.array(fc.nat(10_000), { minLength: 3, maxLength: 7 }), { minLength: 1, maxLength: 20 }),
       async (sayings) => {
         const runtime = await createRuntime(
-          { agents: { rogue: agent('rogue'), counter: agent('counter') } },
+          {
+            agents: { rogue: agent('rogue'), counter: agent('counter') },
+            threads: { rogue: ON_A_BUSY_MACHINE, counter: ON_A_BUSY_MACHINE },
+          },
           { logger: silent },
         );
         const [rogue, good] = [await runtime.spawn('rogue'), await runtime.spawn('counter')];

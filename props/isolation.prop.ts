@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRuntime, type AgentRef, type DeadLetter, type Runtime, type RuntimeConfig } from 'holdfast';
+import { ON_A_BUSY_MACHINE } from './busy-machine.ts';
 import { openCensus, type Census } from './census.ts';
 import { createLog, openLog } from './log.ts';
 
@@ -170,7 +171,7 @@ test('pools stay isolated and within their caps, and every event is accounted fo
         const maxThreads = { a, b, c };
         const census = await openCensus();
         const threads = Object.fromEntries(
-          POOLS.map((pool) => [pool, { idleTimeoutMs, sharedMemory: true }]),
+          POOLS.map((pool) => [pool, { ...ON_A_BUSY_MACHINE, idleTimeoutMs, sharedMemory: true }]),
         );
         const logger = { debug() {}, info() {}, warn() {}, error() {} };
         const runtime = await createRuntime({ agents: agents(maxThreads), threads }, { logger });

@@ -2,6 +2,7 @@ import { env } from 'node:process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRuntime, type AgentConfig } from 'holdfast';
+import { ON_A_BUSY_MACHINE } from './busy-machine.ts';
 import { judge } from './messaging/books.ts';
 import { plan, POOLS, type Plan } from './messaging/plan.ts';
 import { Post } from './messaging/post.ts';
@@ -41,7 +42,9 @@ test(
     await fc.assert(
       fc.asyncProperty(plan, async (plan) => {
         // Each has a log in shared memory, which is there when its thread is not.
-        const threads = Object.fromEntries(POOLS.map((pool) => [pool, { sharedMemory: true }]));
+        const threads = Object.fromEntries(
+          POOLS.map((pool) => [pool, { ...ON_A_BUSY_MACHINE, sharedMemory: true }]),
+        );
         const runtime = await createRuntime({ agents: agents(plan), threads }, { logger });
         const post = new Post(runtime);
         try {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRuntime, type AgentConfig, type DeadLetter } from 'holdfast';
+import { ON_A_BUSY_MACHINE } from './busy-machine.ts';
 import type { Logs, Tell } from './agents/messenger.ts';
 import { createLog, openLog, type Entry } from './log.ts';
 
@@ -71,10 +72,8 @@ function seen(what: string, times: number): void {
 }
 
 async function carryOut(run: Plan): Promise<void> {
-  const runtime = await createRuntime(
-    { agents: agents(run), threads: { a: { sharedMemory: true }, b: { sharedMemory: true } } },
-    { logger },
-  );
+  const pool = { ...ON_A_BUSY_MACHINE, sharedMemory: true };
+  const runtime = await createRuntime({ agents: agents(run), threads: { a: pool, b: pool } }, { logger });
   try {
     const letters: DeadLetter[] = [];
     runtime.on('dead-letter', (letter) => letters.push(letter));

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRuntime, type AgentRef } from 'holdfast';
 import type { Files } from '../agents/clerk.ts';
+import { ON_A_BUSY_MACHINE } from '../busy-machine.ts';
 import { CLERKS, clerkOf, eventOf, hasId, howOf, waitOf } from './plan.ts';
 
 /**
@@ -12,8 +13,7 @@ import { CLERKS, clerkOf, eventOf, hasId, howOf, waitOf } from './plan.ts';
 const [path = '', maxThreads = '1', inFlight = '4', asleepMs = '0'] = process.argv.slice(2);
 
 /** Milliseconds for what a busy machine does late. */
-const BUSY_MS = 60_000;
-const WAIT = { timeoutMs: BUSY_MS };
+const WAIT = { timeoutMs: 60_000 };
 
 /** What to send: what nobody knows the outcome of and has an id, what is known and has one, and then from a number on. */
 export interface Told {
@@ -59,7 +59,7 @@ const runtime = await createRuntime(
         passivateAfterMs: 50,
       },
     },
-    threads: { office: { maxResident: 12, startTimeoutMs: BUSY_MS } },
+    threads: { office: { ...ON_A_BUSY_MACHINE, maxResident: 12 } },
   },
   { logger },
 );

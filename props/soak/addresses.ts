@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRuntime, sqliteStore, type DurableStore, type PoolStatus, type Runtime } from 'holdfast';
 import { decodeState } from '../../runtime/wire/encoded-state.ts';
+import { ON_A_BUSY_MACHINE } from '../busy-machine.ts';
 import type { Told } from './agents/teller.ts';
 import { chanceOf, type Chance } from './chance.ts';
 import { isSame, NOTHING, withNumber, type Digest } from './digest.ts';
@@ -90,8 +91,8 @@ function start(store: DurableStore, { resident }: Size): Promise<Runtime> {
     maxThreads: 2,
     module: new URL('./agents/teller.ts', import.meta.url),
   } as const;
-  const config = { agents: { teller }, threads: { tell: { maxResident: resident } } };
-  return createRuntime(config, { logger: silent, store });
+  const tell = { ...ON_A_BUSY_MACHINE, maxResident: resident };
+  return createRuntime({ agents: { teller }, threads: { tell } }, { logger: silent, store });
 }
 
 /** Prints what there is by now; returns the heap in MB. */
