@@ -3,6 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import { Answers, type AnswersOptions } from './answers.ts';
 import type { CallWait } from './node-server.ts';
+import { Wants } from './wants.ts';
 
 /** What one node is asked, with instances that note what they are asked, and for how long. */
 function rig(options: Partial<AnswersOptions> = {}) {
@@ -22,10 +23,11 @@ function rig(options: Partial<AnswersOptions> = {}) {
     getOrSpawn: async (agent, id) => ref(`${agent}/${id}`),
     find: async (address) => ({ address }),
     scrub: (value) => value,
+    isAway: () => false,
     ...options,
   });
   const { signal } = new AbortController();
-  const wait: CallWait = { timeoutMs: 1000, signal, write: async () => {}, again() {} };
+  const wait: CallWait = { timeoutMs: 1000, signal, write: async () => {}, again() {}, wants: new Wants() };
   const ask = (address: string): Promise<unknown> =>
     answers.answer({ kind: 'ask', address, value: { type: 'total' } }, wait);
   return { answers, asked, ask, ref, time, wait };

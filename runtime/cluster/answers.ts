@@ -5,6 +5,7 @@ import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import { encodeSnapshot } from '../wire/snapshot.ts';
 import type { Call, CallKind } from './messages.ts';
+import { mirrored } from './mirror-source.ts';
 import type { CallWait } from './node-server.ts';
 
 export interface AnswersOptions {
@@ -21,6 +22,8 @@ export interface AnswersOptions {
   readonly find: (address: string) => Promise<unknown>;
   /** Takes the values of secrets out of an answer. */
   readonly scrub: <T>(value: T) => T;
+  /** Whether another node has an address. */
+  readonly isAway: (address: string) => boolean;
 }
 
 /** What other nodes ask of instances here, done by the references of this node, for each address in the order in which it came. */
@@ -74,10 +77,11 @@ export class Answers {
     return this.#do(ref, kind, call, { ...wait, timeoutMs });
   }
 
-  async #do(ref: AgentRef, kind: keyof typeof doings, call: Call, wait: CallWait): Promise<unknown> {
-    const { scrub } = this.#options;
-    const write = (part: unknown): Promise<void> => wait.write(scrub(part));
-    return scrub(await doings[kind](ref, call, { ...wait, write }));
+  async #do(ref: AgentRef, kind: Exclude<CallKind, 'find'>, call: Call, wait: CallWait): Promise<unknown> {
+    const { scrub, isAway } = this.#options;
+    const write: CallWait['write'] = (part) => wait.write(scrub(part));
+    const given = { ...wait, write };
+    return scrub(await (kind === 'mirror' ? mirrored(ref, given, isAway) : doings[kind](ref, call, given)));
   }
 
   async #reach({ kind, address, value }: Call): Promise<AgentRef> {
@@ -101,7 +105,7 @@ type Doing = (ref: AgentRef, call: Call, wait: CallWait) => unknown;
 const started: Doing = ({ incarnation }) => incarnation;
 
 /** What is done with the reference for each kind of call. */
-const doings: Readonly<Record<Exclude<CallKind, 'find'>, Doing>> = {
+const doings: Readonly<Record<Exclude<CallKind, 'find' | 'mirror'>, Doing>> = {
   spawn: started,
   getOrSpawn: started,
   ask: (ref, { value, id }, wait) => ref.ask(value, { ...wait, ...named(id) }),

@@ -18,10 +18,12 @@ import { asAgentRef } from './far-members.ts';
 import { CallOrder } from './call-order.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { type LinkWait, NodeLink } from './node-link.ts';
+import { NodeMirror } from './node-mirror.ts';
 import { NodeRef } from './node-ref.ts';
 import { type CallWait, NodeServer } from './node-server.ts';
 import { PartWindow } from './part-window.ts';
 import type { ClusterNode, Placement } from './placement.ts';
+import { Wants } from './wants.ts';
 
 export interface NodeOptions {
   /** Joins the other nodes, as what says which of them has which partition. Called once, when the runtime opens. */
@@ -44,6 +46,8 @@ export class PlacedNode implements JoinedNode {
   readonly #waiting = new Waiting(this.#clock);
   /** For each address to which something is on its way from here. */
   readonly #orders = new Map<string, CallOrder>();
+  /** What is observed here of instances on other nodes, by address. */
+  readonly #mirrors = new Map<string, NodeMirror>();
   /** Rows wait for nothing any more. */
   #isReleased = false;
   #local!: LocalNode;
@@ -124,6 +128,7 @@ export class PlacedNode implements JoinedNode {
       call: (call, wait) => this.#call(call, wait),
       waiting: this.#waiting,
       keep: (to, event, at) => this.#keep(to, event, at),
+      mirror: (last) => this.#mirrorOf(address, last),
       unsent: (error) => this.#local.system.unsent(address, error),
       warn: (fields, message) => this.#local.system.warn(fields, message),
     });
@@ -162,6 +167,7 @@ export class PlacedNode implements JoinedNode {
       getOrSpawn,
       find: (address) => system.find(address),
       scrub: system.scrubber.scrub,
+      isAway: (address) => this.isAway(address),
     }));
     const server = new NodeServer({
       at,
@@ -275,7 +281,7 @@ export class PlacedNode implements JoinedNode {
 
   #callHere(
     call: Call,
-    { timeoutMs, signal, stream, turn = (begin) => begin() }: LinkWait,
+    { timeoutMs, signal, stream, wants = new Wants(call.value), turn = (begin) => begin() }: LinkWait,
   ): Promise<unknown> {
     const { address, kind } = call;
     const [controller, window] = [new AbortController(), new PartWindow()];
@@ -288,6 +294,7 @@ export class PlacedNode implements JoinedNode {
         return window.add(0);
       },
       again: () => stream?.again?.(),
+      wants,
     };
     const options: WaitOptions = {
       timeoutMs,
@@ -313,11 +320,37 @@ export class PlacedNode implements JoinedNode {
     return this.#local.system.keepRow(address, event, at, (keep) => this.#orderOf(address).keep(keep));
   }
 
+  /** What is observed of an address: one for all who do, and else the last one, as long as that has not ended. */
+  #mirrorOf(address: string, last: NodeMirror | undefined): NodeMirror {
+    const known = this.#mirrors.get(address) ?? (last?.isOver === false ? last : undefined);
+    if (known !== undefined) return known;
+    const { deadLetters, warn, logger } = this.#local.system;
+    return new NodeMirror({
+      address,
+      clock: this.#clock,
+      call: (call, wait) => this.#call(call, wait),
+      waiting: this.#waiting,
+      warn: (fields, message) => warn(fields, message),
+      leftOut: (lost) => {
+        const letter = { address, reason: 'mailbox-full', event: undefined, incarnation: 0, lost } as const;
+        deadLetters.add({ ...letter, toHost: true });
+      },
+      observed: (error, what) =>
+        logger.error(
+          { address, error },
+          what === 'observer' ? 'an observer threw' : 'an instance on another node is observed no more',
+        ),
+      used: (mirror) => void this.#mirrors.set(address, mirror),
+      unused: () => void this.#mirrors.delete(address),
+    });
+  }
+
   async close(): Promise<void> {
     const stopped = new HoldfastError(
       'RUNTIME_STOPPED',
       'the runtime of this node has stopped; start it again',
     );
+    for (const mirror of this.#mirrors.values()) mirror.close();
     for (const link of this.#links.values()) link.close(stopped);
     await this.#joined?.stop();
     await this.#server?.close();

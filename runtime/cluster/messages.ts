@@ -28,6 +28,7 @@ export const CALLS = [
   'snapshot',
   'persist',
   'watch',
+  'mirror',
   'resume',
   'stop',
   'find',
@@ -80,6 +81,12 @@ export interface PartMessage {
 export interface TakenMessage {
   readonly more: number;
   readonly taken: number;
+}
+
+/** What is wanted of a call has changed. */
+export interface WantMessage {
+  readonly want: number;
+  readonly value: Packed;
 }
 
 /** Nobody waits for the call any more. */
@@ -148,6 +155,10 @@ export function isPart(message: unknown): message is PartMessage {
 
 export function isTaken(message: unknown): message is TakenMessage {
   return has(message, 'more', 'number') && has(message, 'taken', 'number') && message.taken > 0;
+}
+
+export function isWant(message: unknown): message is WantMessage {
+  return has(message, 'want', 'number') && isPacked((message as Partial<WantMessage>).value);
 }
 
 export function isCancel(message: unknown): message is CancelMessage {

@@ -27,6 +27,7 @@ import {
   unpack,
 } from './messages.ts';
 import type { ClusterNode } from './placement.ts';
+import type { Wants } from './wants.ts';
 
 export interface NodeLinkOptions {
   /** The node at the other end. */
@@ -55,6 +56,8 @@ export interface LinkWait {
   readonly stream?: PartReader | undefined;
   /** Says when the call may leave; its time runs meanwhile. Default: at once. */
   readonly turn?: Turn | undefined;
+  /** What is wanted of the call as long as it is under way, instead of its value. */
+  readonly wants?: Wants | undefined;
 }
 
 interface Pending {
@@ -62,6 +65,7 @@ interface Pending {
   /** When its time is up, by the clock; `Infinity`: never, or its parts count. */
   readonly until: number;
   readonly stream: PartReader | undefined;
+  readonly wants: Wants | undefined;
   /** Whether it may leave. */
   isReady: boolean;
   /** Whether it has left on the connection that is open. */
@@ -113,7 +117,7 @@ export class NodeLink {
   /** Resolves with the answer; `timeoutMs`: the time for all of it. Rejects with `SECRET_IN_SNAPSHOT`, before anything leaves. */
   async call(
     { value, ...call }: Call,
-    { timeoutMs, signal, stream, turn = (begin) => begin() }: LinkWait,
+    { timeoutMs, signal, stream, wants, turn = (begin) => begin() }: LinkWait,
   ): Promise<unknown> {
     const { clock, node, waiting } = this.#options;
     if (this.#closed !== undefined) throw this.#closed;
@@ -135,11 +139,15 @@ export class NodeLink {
     };
     const message = value === undefined ? call : { ...call, value: pack(value, assertSafe) };
     const until = stream === undefined ? clock.now() + timeoutMs : Infinity;
-    const pending: Pending = { message, until, stream, isReady: false, isSent: false };
+    const pending: Pending = { message, until, stream, wants, isReady: false, isSent: false };
     // Whoever asks that has nothing to wait for when the node is not there.
     if (call.kind === 'placed' && this.#retry !== undefined) throw this.#unreachable(pending);
     return waiting.open('ask', options, (q) => {
       this.#calls.set(q, pending);
+      if (wants !== undefined)
+        wants.changed = (wanted) => {
+          if (pending.isSent && this.#isOpen) this.#lines?.send({ want: q, value: pack(wanted) });
+        };
       turn(() => {
         if (this.#calls.get(q) !== pending) return;
         pending.isReady = true;
@@ -218,6 +226,7 @@ export class NodeLink {
     this.#lines?.send({
       q,
       ...pending.message,
+      ...(pending.wants && { value: pack(pending.wants.value) }),
       ...(left !== Infinity && { ms: Math.max(1, Math.ceil(left)) }),
     });
   }

@@ -1,5 +1,5 @@
-import type { Subscription } from 'xstate';
-import { TwinSnapshot } from '../../actors/twin.ts';
+import type { AnyActorRef, Subscription } from 'xstate';
+import { TwinSnapshot, UnknownSnapshot } from '../../actors/twin.ts';
 import { checkCall, checkTimeout, checkWait, eventId, listener, time } from '../base/call-check.ts';
 import type { IncarnationEnd, StopReason } from '../base/endings.ts';
 import { HoldfastError } from '../base/errors.ts';
@@ -12,6 +12,7 @@ import type { Waiting } from '../mailbox/waiting.ts';
 import { isWireSnapshot } from '../wire/shapes.ts';
 import type { Call } from './messages.ts';
 import type { LinkWait, PartReader } from './node-link.ts';
+import type { NodeMirror } from './node-mirror.ts';
 
 /** What a reference needs of its node. */
 export interface NodeRefOptions {
@@ -25,6 +26,8 @@ export interface NodeRefOptions {
   readonly waiting: Pick<Waiting, 'touch' | 'hold' | 'reject'>;
   /** Keeps an event in the store; resolves when that is committed. */
   readonly keep: (address: string, event: unknown, at?: number) => Promise<void>;
+  /** What is observed of the instance: for all its references the same, or `last` where nobody observes it. */
+  readonly mirror: (last: NodeMirror | undefined) => NodeMirror;
   /** An event that nobody waits for was not kept. */
   readonly unsent: (error: unknown) => void;
   readonly warn: (fields: object, message: string) => void;
@@ -35,6 +38,7 @@ const ASK_MS = 5000;
 const DELIVER_MS = 30_000;
 const KEEP_MS = 30_000;
 const STREAM_MS = 60_000;
+const NOTHING = new UnknownSnapshot({});
 
 /**
  * A durable instance that runs on another node. Its calls promise what those of an `AgentRef` do; besides they reject with
@@ -44,6 +48,8 @@ export class NodeRef {
   readonly address: string;
   readonly agent: string;
   readonly #options: NodeRefOptions;
+  /** What was last observed by this reference. */
+  #mirror: NodeMirror | undefined;
 
   constructor(options: NodeRefOptions) {
     this.#options = options;
@@ -54,6 +60,33 @@ export class NodeRef {
   /** The number of the node that has the instance; undefined: none is known. */
   get node(): number | undefined {
     return this.#options.node();
+  }
+
+  /**
+   * As at home, over the link: the latest state, and an end, or an error of the instance. The instance is followed from node to
+   * node; when none has been reached for a minute, `error` gets `NODE_UNREACHABLE`, and `AGENT_STOPPED` when there is no such instance.
+   */
+  subscribe(...args: Parameters<AnyActorRef['subscribe']>): Subscription {
+    return this.#observed.subscribe(...args);
+  }
+
+  /** As at home, over the link. Events that come faster than they are told wait, up to 1000 of them; what is left out is a dead letter. */
+  on(...args: Parameters<AnyActorRef['on']>): Subscription {
+    return this.#observed.on(...args);
+  }
+
+  select(...args: Parameters<AnyActorRef['select']>): ReturnType<AnyActorRef['select']> {
+    return this.#observed.select(...args);
+  }
+
+  /** What came last to those who observe by this reference; before that nothing is known. */
+  getSnapshot(): TwinSnapshot {
+    return (this.#mirror?.actor.getSnapshot() as TwinSnapshot | undefined) ?? NOTHING;
+  }
+
+  get #observed(): AnyActorRef {
+    this.#mirror = this.#options.mirror(this.#mirror);
+    return this.#mirror.actor;
   }
 
   /** Sends an event: what is refused, or could not be kept, is a dead letter. */

@@ -16,6 +16,7 @@ import {
   isNudge,
   isPing,
   isTaken,
+  isWant,
   MOST_CALLS,
   pack,
   PROTOCOL,
@@ -24,15 +25,21 @@ import {
 } from './messages.ts';
 import { PartWindow } from './part-window.ts';
 import type { ClusterNode } from './placement.ts';
+import { Wants } from './wants.ts';
 
 /** What is left of the time of a call, a signal for when nobody waits for it any more, and a way to whoever does. */
 export interface CallWait {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Tells a part of the answer; resolves when there is room for another, or nobody reads any more. */
-  readonly write: (part: unknown) => Promise<void>;
+  /**
+   * Tells a part of the answer; returns what resolves when there is room for another, or nobody reads any more, and nothing when
+   * there is. Throws for what cannot cross.
+   */
+  readonly write: (part: unknown) => Promise<void> | undefined;
   /** It was asked before, and nothing of it is read. */
   readonly again: () => void;
+  /** What is wanted of the call, as it is now. */
+  readonly wants: Wants;
 }
 
 /** A call that has no answer yet. */
@@ -40,6 +47,7 @@ interface OpenCall {
   readonly controller: AbortController;
   /** Exists from its first part on. */
   window: PartWindow | undefined;
+  readonly wants: Wants;
 }
 
 export interface NodeServerOptions {
@@ -119,6 +127,7 @@ export class NodeServer {
           if (calls.has(message.q)) throw new Error('it gives two calls one number');
           void this.#call(message, calls, lines, socket);
         } else if (isTaken(message)) credit(calls, message);
+        else if (isWant(message)) calls.get(message.want)?.wants.become(unpack(message.value));
         else if (isCancel(message)) end(calls.get(message.cancel));
         else if (isNudge(message)) nudged(message.nudge);
         else if (isPing(message)) lines.send(message);
@@ -139,7 +148,8 @@ export class NodeServer {
     socket: Socket,
   ): Promise<void> {
     const controller = new AbortController();
-    const open: OpenCall = { controller, window: undefined };
+    const wants = new Wants();
+    const open: OpenCall = { controller, window: undefined, wants };
     const say = (message: object): void => {
       // A node that does not read its answers is asked nothing more of until it does.
       if (!lines.send(message) && !socket.isPaused()) {
@@ -151,8 +161,8 @@ export class NodeServer {
       calls.delete(q);
       say({ a: q, ...answer });
     };
-    const write = (part: unknown): Promise<void> => {
-      if (calls.get(q) !== open || controller.signal.aborted) return Promise.resolve();
+    const write = (part: unknown): Promise<void> | undefined => {
+      if (calls.get(q) !== open || controller.signal.aborted) return undefined;
       const packed = pack(part);
       say({ part: q, value: packed });
       return (open.window ??= new PartWindow()).add(bytesOf(packed));
@@ -163,7 +173,8 @@ export class NodeServer {
       if (calls.size >= MOST_CALLS) throw tooMany(given.address, this.#options.hello().node);
       calls.set(q, open);
       const call: Call = { ...given, ...(value !== undefined && { value: unpack(value) }) };
-      const wait = { timeoutMs: ms, signal: controller.signal, write, again };
+      wants.become(call.value);
+      const wait = { timeoutMs: ms, signal: controller.signal, write, again, wants };
       const result = await this.#options.answer(call, wait);
       tell({ ...told, ...(result !== undefined && { value: pack(result) }) });
     } catch (error) {

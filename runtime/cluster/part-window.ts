@@ -8,11 +8,11 @@ export class PartWindow {
   #waiting: (() => void)[] = [];
   #over = false;
 
-  /** A part leaves; resolves when there is room for another, or nobody reads any more. */
-  add(bytes: number): Promise<void> {
+  /** A part leaves; returns what resolves when there is room for another, or nobody reads any more, unless there is. */
+  add(bytes: number): Promise<void> | undefined {
     this.#sizes.push(bytes);
     this.#bytes += bytes;
-    if (this.hasRoom) return Promise.resolve();
+    if (this.hasRoom) return undefined;
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 

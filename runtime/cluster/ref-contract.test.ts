@@ -11,6 +11,7 @@ import {
   type Runtime,
 } from 'holdfast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toPromise, waitFor } from 'xstate';
 import { freePort } from '../fixtures/free-port.ts';
 import { fixture } from '../fixtures/start.ts';
 import { partitionOf } from '../base/partition.ts';
@@ -197,6 +198,75 @@ describe.skipIf(!hasPostgres)('a reference', () => {
       await expect.poll(() => ends, SOON).toEqual([{ address: ref.address, incarnation: 1, reason: 'done' }]);
       await expect(ref.ask({ type: 'total' })).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
       await ref.stop();
+    });
+
+    describe('that is observed', () => {
+      it('shows states as they come, each with what was emitted in it, and the end', async () => {
+        const ref = await on(at);
+        expect(ref.getSnapshot()).toMatchObject({ status: 'active', value: undefined });
+        const heard: unknown[] = [];
+        const counts: unknown[] = [];
+        ref.on('deposited', (event) => heard.push([event, ref.getSnapshot().context]));
+        ref.subscribe({
+          next: ({ context }) => counts.push(context.count),
+          complete: () => counts.push('over'),
+        });
+        for (let count = 1; count <= 3; count += 1) {
+          ref.send({ type: 'deposit', amount: 2 });
+          await waitFor(ref, ({ context }) => context?.count === count, { timeout: 20_000 });
+        }
+        const emitted = (count: number): unknown => [
+          { type: 'deposited', total: 2 * count },
+          { total: 2 * count, count },
+        ];
+        expect(heard).toEqual([1, 2, 3].map(emitted));
+        const output = toPromise(ref as never);
+        await ref.deliver({ type: 'close' });
+        expect(await output).toBe(6);
+        await expect.poll(() => counts.at(-1), SOON).toBe('over');
+        expect(ref.getSnapshot()).toMatchObject({ status: 'done', value: 'closed', output: 6 });
+        expect([...new Set(counts)]).toEqual([0, 1, 2, 3, 'over']);
+      });
+
+      it('tells those who come later the current state, and those who have gone nothing', async () => {
+        const ref = await on(at);
+        const [first, second, gone]: unknown[][] = [[], [], []];
+        ref.subscribe(({ context }) => first?.push(context.count));
+        await expect.poll(() => first?.at(-1), SOON).toBe(0);
+        const going = ref.subscribe(({ context }) => gone?.push(context.count));
+        const listening = ref.on('*', (event) => gone?.push(event));
+        ref.subscribe(({ context }) => second?.push(context.count));
+        await expect.poll(() => [second?.at(-1), gone?.at(-1)], SOON).toEqual([0, 0]);
+        going.unsubscribe();
+        listening.unsubscribe();
+        gone?.splice(0);
+        await ref.deliver({ type: 'deposit', amount: 2 });
+        await expect.poll(() => [first?.at(-1), second?.at(-1)], SOON).toEqual([1, 1]);
+        expect(gone).toEqual([]);
+      });
+
+      it('keeps errors, dates and sets, and refuses what is no observer', async () => {
+        const ref = await on(at);
+        const note = { at: new Date(5), all: new Set([1]), why: new RangeError('far') };
+        await ref.deliver({ type: 'note', note });
+        const { context } = await waitFor(ref, (snapshot) => snapshot.context?.note !== undefined);
+        expect(context.note).toEqual(note);
+        expect(context.note.why).toBeInstanceOf(RangeError);
+        expect(() => ref.subscribe('next' as never)).toThrow();
+        expect(() => ref.on('x', 'handler' as never)).toThrow();
+      });
+
+      it('tells an error of the instance, and that it was stopped', async () => {
+        const fragile = await on(at, 'fragile');
+        const failed = new Promise((resolve) => void fragile.subscribe({ error: resolve }));
+        await fragile.deliver({ type: 'overdraw', amount: 1 }).catch(() => {});
+        expect(await failed).toMatchObject({ code: 'AGENT_QUARANTINED' });
+        const ref = await on(at);
+        const stopped = new Promise<void>((resolve) => void ref.subscribe({ complete: resolve }));
+        await ref.stop();
+        await stopped;
+        expect(ref.getSnapshot().status).toBe('stopped');
+      });
     });
 
     describe('of a stream', () => {

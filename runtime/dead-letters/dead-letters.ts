@@ -46,7 +46,7 @@ export interface DeadLetter {
   readonly toParent?: true;
   /**
    * The number of events that this letter stands for, when they were lost with the thread of the agent that sent or
-   * emitted them. They were counted, and cannot be shown.
+   * emitted them, or were emitted on another node faster than this one took them. They were counted, and cannot be shown.
    */
   readonly lost?: number;
   /** Only with `lost`: the instance at `address` had emitted the events, or sent them to its parent. */

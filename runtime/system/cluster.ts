@@ -50,6 +50,7 @@ export interface LocalNode {
     | 'lost'
     | 'storeId'
     | 'scrubber'
+    | 'deadLetters'
     | 'secretIn'
     | 'find'
     | 'threadIdOf'
