@@ -14,6 +14,7 @@ import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { AskReader, type AskStream, type KeptAsk } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { CarefulLine, lateInLine } from './careful-line.ts';
 import type { MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
@@ -50,6 +51,8 @@ export class Inbox {
   #calls: KeptCalls | undefined;
   /** Exists from the first event on, where the oldest may be dropped. */
   #onDropped: Discard | undefined;
+  /** Exists from the first event on that came while others were handed over with care. */
+  #line: CarefulLine | undefined;
   /** Exists from the first wait on. */
   #onSettled: ((tag: Tag) => void) | undefined;
 
@@ -99,10 +102,7 @@ export class Inbox {
   #enqueueFrom({ event, row, headers }: SentEvent, place: Place, tag: Tag, terms: Terms): void {
     const own = this.#admission.of(event, tag, true);
     if (typeof own === 'string') return;
-    const trace = this.#traceOf(row, headers);
-    if (place === 'none' || !this.mailbox.offer(own, tag, terms, this.#dropped, trace))
-      this.unhandled.refuse(own, tag, 'mailbox-full');
-    else this.#options.ready();
+    this.#put(own, place, tag, terms, this.#traceOf(row, headers));
   }
 
   #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
@@ -114,12 +114,50 @@ export class Inbox {
   #enqueue(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
     const own = this.#admission.of(event, tag);
     if (typeof own === 'string') return own;
+    const rows = this.#options.ledger?.rows;
+    if (rows?.isCareful === true) {
+      this.#inLine.add(rows, { event: own, tag }, (place) => {
+        if (this.#options.over) this.unhandled.refuse(own, tag, 'stopped');
+        else this.#put(own, place, tag, terms, trace);
+      });
+      return undefined;
+    }
     // Nothing comes before rows that wait for a place.
-    const isBehind = this.#options.ledger?.rows.more === true;
-    const fits = !isBehind && this.mailbox.offer(own, tag, terms, this.#dropped, trace);
-    if (!fits) return this.unhandled.refuse(own, tag, 'mailbox-full');
+    return this.#put(own, rows?.more === true ? 'none' : 'any', tag, terms, trace);
+  }
+
+  #put(
+    own: object,
+    place: Place,
+    tag: Tag,
+    terms: Terms,
+    trace: Trace | undefined,
+  ): DeadLetterReason | undefined {
+    if (place === 'none' || !this.mailbox.offer(own, tag, terms, this.#dropped, trace))
+      return this.unhandled.refuse(own, tag, 'mailbox-full');
     this.#options.ready();
     return undefined;
+  }
+
+  get #inLine(): CarefulLine {
+    return (this.#line ??= new CarefulLine());
+  }
+
+  /** Resolves when everything sent so far has left the mailbox. */
+  async passed(): Promise<void> {
+    await this.#line?.placed();
+    await this.mailbox.passed();
+  }
+
+  /** Rejects whoever waits for something of the instance, because nothing more of it is told. */
+  untold(error: Error): void {
+    for (const tag of this.#line?.awaited ?? []) this.#options.waiting.reject(tag, error);
+    this.unhandled.untold(error);
+  }
+
+  /** The same, and makes dead letters of what they wait for; the rest waits on. */
+  unanswered(error: Error): void {
+    this.unhandled.unanswered(error, this.#line?.takeAwaited());
   }
 
   /**
@@ -164,6 +202,8 @@ export class Inbox {
       },
       refuse: (event, tag, reason, why) => this.unhandled.refuse(event, tag, reason, undefined, why),
       hasRoom: () => this.mailbox.hasRoom,
+      isOver: () => this.#options.over,
+      line: () => this.#inLine,
       put: (event, row, tag, terms) => this.mailbox.put(event, row, undefined, tag, terms),
       take: (row) => this.mailbox.discardMarked(row, () => {}),
       ready: () => this.#options.ready(),
@@ -241,10 +281,12 @@ export class Inbox {
   ): Promise<unknown> {
     const { agent, address, messages, waiting } = this.#options;
     const of = agent.threadId;
+    let own: Tag = 0;
     const onTimeoutOf =
       this.#options.ledger === undefined
         ? onTimeout
-        : (ms: number): Error => this.#lateStore(kind, ms) ?? onTimeout(ms);
+        : (ms: number): Error =>
+            this.#lateStore(kind, ms) ?? this.#lateInLine(own, kind, ms) ?? onTimeout(ms);
     const options = {
       timeoutMs,
       signal,
@@ -258,12 +300,10 @@ export class Inbox {
       settled: this.#settled,
     };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
-    const answer = waiting.open(
-      kind,
-      options,
-      (tag, deadline) =>
-        void this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace),
-    );
+    const answer = waiting.open(kind, options, (tag, deadline) => {
+      own = tag;
+      this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace);
+    });
     if (sending?.ended !== undefined) endsWith(answer, sending.ended);
     return answer;
   }
@@ -273,6 +313,10 @@ export class Inbox {
     const { address, ledger } = this.#options;
     const cause = ledger?.failing;
     return cause && uncommitted(address, kind === 'ask' ? 'it was asked' : 'it was sent an event', ms, cause);
+  }
+
+  #lateInLine(tag: Tag, kind: 'ask' | 'delivery', ms: number): Error | undefined {
+    return this.#line?.has(tag) === true ? lateInLine(this.#options.address, kind, ms) : undefined;
   }
 
   /** Queues an event for a caller who reads what comes before the reply. */

@@ -209,7 +209,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
 
   /** Resolves when everything sent so far has left the mailbox; at once in quarantine, where events wait unhandled. */
   passed(): Promise<void> {
-    return this.#quarantine === undefined ? this.mailbox.passed() : Promise.resolve();
+    return this.#quarantine === undefined ? this.inbox.passed() : Promise.resolve();
   }
 
   /** Asks the thread a question after everything sent before has been handled. Rejects with `ASK_TIMEOUT`. */
@@ -220,7 +220,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
     this.#asked += 1;
     const answer = async (): Promise<unknown> => {
       await this.#untilRunning();
-      await this.mailbox.passed();
+      await this.inbox.passed();
       for (;;) {
         const berth = await this.seated();
         try {
@@ -536,7 +536,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
   unfit(error: HoldfastError): void {
     this.#unfit = true;
     this.#end = { kind: 'failed', error };
-    this.inbox.unhandled.unanswered(error);
+    this.inbox.unanswered(error);
     this.#endedWith(error.code === 'STORE_CORRUPT' ? 'damaged' : 'unfit', 'error');
   }
 
@@ -545,7 +545,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     this.#fence = error;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
-    this.inbox.unhandled.untold(error);
+    this.inbox.untold(error);
     // Its thread would say of asks that were put off no more than that it has ended.
     for (const tag of this.#berth?.deferred ?? []) this.effects.waiting.reject(tag, error);
     if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });

@@ -10,6 +10,7 @@ import type { Ledger } from '../store/ledger.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import type { AskReader } from './ask-stream.ts';
+import type { CarefulLine } from './careful-line.ts';
 
 /** What a caller waits for: that the event is kept, that it was handled, or its answer. */
 export type KeptKind = 'enqueue' | 'delivery' | 'ask';
@@ -33,10 +34,14 @@ export interface KeptCallsOptions {
   readonly refuse: (
     event: unknown,
     tag: Tag,
-    reason: 'mailbox-full' | 'secret' | 'unclonable',
+    reason: 'mailbox-full' | 'secret' | 'stopped' | 'unclonable',
     why?: string,
   ) => void;
   readonly hasRoom: () => boolean;
+  /** Whether the instance takes nothing any more. */
+  readonly isOver: () => boolean;
+  /** Where events wait for their places while others are handed over with care. */
+  readonly line: () => CarefulLine;
   readonly put: (event: object, row: KeptRow, tag: Tag, terms: Terms) => void;
   /** Removes the event from the mailbox. */
   readonly take: (row: KeptRow) => void;
@@ -137,7 +142,7 @@ export class KeptCalls {
       return undefined;
     }
     const dueAt = at === undefined ? 0 : rows.dueAt(at);
-    const isPlaced = dueAt === 0 && !rows.more && hasRoom();
+    const isPlaced = dueAt === 0 && !rows.more && !rows.isCareful && hasRoom();
     const told: Kept = (error) => {
       // Only the store knows how many wait there.
       if (isMailboxFull(error)) refuse(own, tag, 'mailbox-full');
@@ -245,14 +250,33 @@ export class KeptCalls {
       one.kept.catch(() => {});
       return row;
     }
-    if (ledger.rows.more || !hasRoom()) {
+    const { isCareful } = ledger.rows;
+    if (!isCareful && (ledger.rows.more || !hasRoom())) {
       refuse(own, tag, 'mailbox-full');
       return undefined;
     }
     const row = new KeptRow({ ...NO_ROW, to: one.names.address }, one);
     row.waits = true;
-    put(own, row, one.tag, terms);
+    if (isCareful) this.#placeLater(own, row, one, tag, terms);
+    else put(own, row, one.tag, terms);
     return row;
+  }
+
+  /** Gives the event its place behind those that are handed over with care. */
+  #placeLater(own: object, row: KeptRow, one: IdInUse, tag: Tag, terms: Terms): void {
+    const { hasRoom, isOver, ledger, line, put, ready, refuse } = this.#options;
+    line().add(ledger.rows, { event: own, tag: one.tag }, (place) => {
+      // It was handled before, or nobody waits for it any more.
+      if (row.state === 'told') return;
+      if (place === 'any' && !isOver() && hasRoom()) {
+        put(own, row, one.tag, terms);
+        return ready();
+      }
+      const reason = isOver() ? 'stopped' : 'mailbox-full';
+      ledger.rows.drop(row);
+      refuse(own, tag, reason);
+      ledger.ids.failed(one, refusal(one.names.address, reason));
+    });
   }
 
   /** Asks the store whether the event was there before: then it is taken out again. */

@@ -199,14 +199,16 @@ export class Unhandled {
 
   /**
    * Makes dead letters of everything that somebody waits for, who gets that error: nobody knows how far it would have come
-   * without it. The rest of the mailbox waits on, and so does what is kept.
+   * without it. The rest of the mailbox waits on, and so does what is kept. `others` have no place in it.
    */
-  unanswered(error: Error): void {
+  unanswered(error: Error, others: readonly { readonly event: object; readonly tag: Tag }[] = []): void {
     const { address, deadLetters, waiting, incarnation } = this.#options;
-    this.#mailbox.discardAwaited((event, tag) => {
+    const discard = (event: unknown, tag: Tag): void => {
       deadLetters.add({ address, reason: 'crashed', event, incarnation }, tag);
       waiting.reject(tag, error);
-    });
+    };
+    this.#mailbox.discardAwaited(discard);
+    for (const { event, tag } of others) discard(event, tag);
     this.untold(error);
   }
 

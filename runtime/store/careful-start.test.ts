@@ -5,7 +5,7 @@ import { diesAt } from '../fixtures/dies-at.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { manualClock } from '../instance/fixtures/lone-instance.ts';
 import { CarefulStart, isCareful } from './careful-start.ts';
-import type { CommitGroup } from './durable-store.ts';
+import type { CommitGroup, DurableStore } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
 import { MailboxRows } from './mailbox-rows.ts';
 import { type DurableMemory, durableMemory, memoryDurableStore } from './memory-durable-store.ts';
@@ -187,4 +187,37 @@ test('amendment 11: an instance whose start ends the process three times is quar
   const ref = await runtime.spawn('account', { id: 'a' });
   expect(await ref.ask({ type: 'deposit', amount: 1 })).toBe(1);
   await vi.waitFor(() => expect(innocent.records.get('account/a')?.meta).toBe('{}'));
+});
+
+test('whatever comes to an instance whose events are handed over with care waits for its place behind them', async () => {
+  const memory = await left({ type: 'deposit', amount: 1 }, { type: 'deposit', amount: 2 });
+  const inner = memoryDurableStore(memory);
+  const gate = Promise.withResolvers<void>();
+  const store: DurableStore = {
+    ...inner,
+    commit: async (group) => {
+      if ((group.attempts ?? []).length > 0) await gate.promise;
+      return inner.commit(group);
+    },
+  };
+  const runtime = await start({ agents }, { store });
+  const ref = await runtime.spawn('account', { id: 'a' });
+  await expect(ref.ask({ type: 'total' }, { timeoutMs: 20 })).rejects.toMatchObject({
+    code: 'ASK_TIMEOUT',
+    message: expect.stringContaining('with care'),
+  });
+  ref.send({ type: 'deposit', amount: 10 });
+  const answers = [
+    ref.ask({ type: 'deposit', amount: 100 }),
+    ref.ask({ type: 'deposit', amount: 1000 }, { id: 'thousand' }),
+    ref.deliver({ type: 'deposit', amount: 10_000 }),
+    ref.enqueue({ type: 'deposit', amount: 100_000 }),
+    ref.ask({ type: 'total' }),
+  ];
+  const snapshot = ref.snapshot();
+  gate.resolve();
+  expect(await Promise.all(answers)).toEqual([113, 1113, undefined, undefined, 111_113]);
+  expect(await snapshot).toMatchObject({ context: { total: 111_113 } });
+  // Whose deadline had passed was not handled.
+  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'expired', event: { type: 'total' } }]);
 });

@@ -413,6 +413,8 @@ export class Ledger implements Drafting, SeenSecrets {
     | 'any'
     | 'drop'
     | 'follow'
+    | 'followNow'
+    | 'isCareful'
     | 'isNew'
     | 'look'
     | 'release'
@@ -621,7 +623,9 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#isClosed = this.#isResting = false;
     this.#recorded = true;
     this.#epoch = this.#options.epoch();
+    const before = this.#rows;
     this.#rows = new MailboxRows({ ...this.#options, ids: this.ids });
+    this.#rows.after(before);
     this.#after = this.#options.opened(this);
   }
 

@@ -42,6 +42,13 @@ export interface MailboxRowsOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
+/** An event that the store does not have. */
+interface Follower {
+  /** Rows with a number below that are before it. */
+  readonly n: number;
+  readonly place: (place: Place) => void;
+}
+
 /** Milliseconds before rows that could not be read are read again. */
 const RETRY_MS = 1000;
 
@@ -70,8 +77,8 @@ export class MailboxRows {
   /** Rows are on their way from the store to the mailbox. */
   #isFilling = false;
   #isOpen = false;
-  /** Events that the store does not have, and that came before the first page was read. */
-  readonly #following: SentEvent[] = [];
+  /** Events that the store does not have, and that have their places behind rows that have none yet. */
+  readonly #following: Follower[] = [];
   /** The number of the first row that the last page did not take. */
   #next = Infinity;
   #closed = false;
@@ -92,7 +99,7 @@ export class MailboxRows {
 
   /** Whether a row has a place in the mailbox, waits for one, or its turn is not committed. */
   get any(): boolean {
-    return this.more || this.#reading || this.#inHand.size > 0;
+    return this.more || this.#reading || this.#inHand.size > 0 || this.#following.length > 0;
   }
 
   /** Whether the store has as many rows of the instance as it may. */
@@ -219,20 +226,38 @@ export class MailboxRows {
    * are sent after it.
    */
   follow(sent: SentEvent): void {
-    const { capacity, place } = this.#options;
-    const waits = !this.#isOpen || this.#behind.hasAgain;
-    if (waits && this.#following.length < capacity) this.#following.push(sent);
-    else place(sent, this.#isOpen && !this.more ? 'any' : 'none');
+    const waits = !this.#isOpen || this.#behind.hasAgain || this.isCareful;
+    this.#follows({ n: sent.row.n, place: (place) => this.#options.place(sent, place) }, waits);
+  }
+
+  /** {@link follow} of an event that comes now, while rows are {@link isCareful handed over with care}. */
+  followNow(place: (place: Place) => void): void {
+    this.#follows({ n: this.#options.host.next(), place }, true);
+  }
+
+  #follows(follower: Follower, waits: boolean): void {
+    if (waits && this.#following.length < this.#options.capacity) this.#following.push(follower);
+    else follower.place(this.#isOpen && !this.more ? 'any' : 'none');
+  }
+
+  /** The rows are read again, and what waits behind `before` waits behind these. */
+  after(before: MailboxRows): void {
+    this.#following.push(...before.#following.splice(0));
+  }
+
+  /** Whether rows of the store are handed over with care: what comes now waits until they have been. */
+  get isCareful(): boolean {
+    if (this.#closed || (!this.#isHeld && this.#options.careful() === undefined)) return false;
+    return !this.#isOpen || this.more || this.#following.length > 0;
   }
 
   /** Gives those that follow rows their places as soon as no such row is without one; returns whether any got its own. */
   #follow(): boolean {
     let any = false;
-    for (let [sent] = this.#following; sent !== undefined; [sent] = this.#following) {
-      const { n } = sent.row;
-      if (this.#next < n || this.#behind.hasBefore(n)) break;
+    for (let [next] = this.#following; next !== undefined; [next] = this.#following) {
+      if (this.#next < next.n || this.#behind.hasBefore(next.n)) break;
       this.#following.shift();
-      this.#options.place(sent, 'any');
+      next.place('any');
       any = true;
     }
     return any;
@@ -316,7 +341,7 @@ export class MailboxRows {
       store,
       address,
       isElsewhere: (row) => this.#inHand.has(row.n) || this.#isLater(row),
-      end: () => Math.min(this.#behind.firstUnwritten, this.#following[0]?.row.n ?? Infinity),
+      end: () => Math.min(this.#behind.firstUnwritten, this.#following[0]?.n ?? Infinity),
       mayFollow: (before, row) => (isCareful ? isSafeBehind(before, row) : before.length < capacity),
     });
     this.#next = next;
@@ -330,12 +355,13 @@ export class MailboxRows {
   /** Whether the row may take its place: it is the first of those without one, and there is room. */
   #isNext(n: number): boolean {
     if (this.#reading || this.#isFilling || this.#unread || !this.#options.hasRoom()) return false;
-    return this.#behind.first === n && n < (this.#following[0]?.row.n ?? Infinity);
+    return this.#behind.first === n && n < (this.#following[0]?.n ?? Infinity);
   }
 
   #gone(n: number): void {
     this.#behind.delete(n);
     if (this.more) void this.#fill();
+    else this.#follow();
   }
 
   /** The instance is gone, and rows that were not written will not be. */
@@ -345,7 +371,7 @@ export class MailboxRows {
     this.#later?.close();
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
     for (const row of this.#inHand.values()) row.over?.();
-    for (const sent of this.#following.splice(0)) this.#options.place(sent, 'any');
+    for (const { place } of this.#following.splice(0)) place('any');
   }
 
   #take(row: MailboxRow, sent?: SentEvent): KeptRow {
