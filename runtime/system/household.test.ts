@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import type { Instance } from '../instance/instance.ts';
 import { FakeClock } from '../mailbox/fixtures/fake-clock.ts';
@@ -83,4 +85,17 @@ it('looks at one that comes while it looks at the others', async () => {
   const late = come();
   await pass(1_600);
   expect(left).toContain(late);
+});
+
+it('holds none that has left, when all have', async () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  const { come, pass, left } = household(1000);
+  const were = Array.from({ length: 100 }, () => new WeakRef(come()));
+  await pass(2000);
+  expect(left.splice(0).length).toBe(100);
+  // What a turn has looked at stays until its end.
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+  expect(were.filter((one) => one.deref() !== undefined).length).toBe(0);
 });

@@ -47,6 +47,8 @@ export class Household {
 
   left(instance: Instance): void {
     this.#idle.delete(instance);
+    // An iterator holds all that its map had when it last went on, until it goes on.
+    if (this.#idle.size === 0) this.#round = this.#idle.entries();
   }
 
   #arm(): void {
