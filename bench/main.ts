@@ -37,7 +37,7 @@ const HOUSE_PART = 'house:';
 
 const usage = `npm run bench -- [suite …] [--rounds n] [--rows pattern] [--beside git-ref] [--json file]
 suites: ${Object.keys(suites).join(', ')}; all of them when none is named
-       flood [--minutes n] and durable-peers, which are not among all of them
+       flood [--minutes n], inspect-crowd [--minutes n] and durable-peers, which are not among all of them
        house, or parts of it: ${Object.keys(houseParts)
          .map((part) => HOUSE_PART + part)
          .join(', ')}`;
@@ -76,6 +76,10 @@ async function main(): Promise<number> {
     flood: async () => {
       const { flood } = await import('./suites/flood.ts');
       return (results) => flood(results, Number(values.minutes));
+    },
+    'inspect-crowd': async () => {
+      const { inspectCrowd } = await import('./suites/inspect-crowd.ts');
+      return (results, rounds) => inspectCrowd(results, rounds, Number(values.minutes));
     },
     'durable-peers': async () => (await import('./suites/durable-peers.ts')).durablePeersSuite,
   };

@@ -5,7 +5,7 @@ import { INSPECT_VERSION, ROOT_ID, type InspectionEvent } from '../wire/inspecti
 import { InspectionHub } from './inspection-hub.ts';
 
 /** A hub to which one thread has shown `n` instances, each with a child that has one. */
-function rig(n: number) {
+function rig(n: number, most?: number) {
   const told: InspectionEvent[] = [];
   const hub = new InspectionHub({
     clock: manualClock(),
@@ -14,6 +14,7 @@ function rig(n: number) {
     addressOf: () => undefined,
     poolActor: (threadId) => `pool:${threadId}`,
     poolOf: () => 'p',
+    ...(most !== undefined && { most }),
   });
   const actor = (sessionId: string, parentId?: string): InspectionEvent => ({
     type: '@xstate.actor',
@@ -84,4 +85,14 @@ test('since when an actor is in its state is known, also to one who comes later,
   expect([...hub.actors()].filter(({ isInstance }) => isInstance)).toHaveLength(2);
   hub.ended('a/1');
   expect(known()).toEqual([undefined, undefined, undefined]);
+});
+
+test('actors for which there is no room are counted, and no others take their place', () => {
+  const { hub } = rig(3, 4);
+  expect(Array.from(hub.actors(), ({ id }) => id)).toEqual(['a/0', 'a/0/1', 'a/0/1/2', 'a/1']);
+  expect(hub.unknown).toBe(5);
+  expect([hub.actor('a/1'), hub.actor('a/2')]).toMatchObject([
+    { id: 'a/1', parentId: expect.any(String) },
+    undefined,
+  ]);
 });

@@ -42,6 +42,8 @@ export interface InspectionHubOptions extends InspectOptions {
   readonly poolActor: (threadId: string) => string;
   /** The pool of the agent at an address, whether or not anything runs there. */
   readonly poolOf: (address: string) => string | undefined;
+  /** Actors that are remembered. Default: 50,000. */
+  readonly most?: number;
 }
 
 interface Known {
@@ -54,6 +56,8 @@ interface Known {
 /** An actor that runs, as it was told of last, with the values of secrets. */
 export interface KnownActor {
   readonly id: string;
+  readonly name: string;
+  readonly parentId: string | undefined;
   readonly isInstance: boolean;
   readonly definition: string | undefined;
   readonly state: InspectedState;
@@ -61,7 +65,7 @@ export interface KnownActor {
   readonly since: number;
 }
 
-/** Actors that are remembered for those who come later. */
+/** Actors that are remembered for those who come later, and told of. */
 const mostKnown = 50_000;
 
 /**
@@ -76,6 +80,7 @@ export class InspectionHub implements ThreadInspection {
   readonly #listeners = new Set<(events: readonly InspectionEvent[]) => void>();
   #passed = 0;
   #sampled = 0;
+  #unknown = 0;
   #made = 0;
   #warned = false;
   #stopped = false;
@@ -122,10 +127,18 @@ export class InspectionHub implements ThreadInspection {
 
   /** All actors that run. Nothing of it is to be told, or compared with what somebody asks for, before it is scrubbed. */
   *actors(): Generator<KnownActor, void> {
-    for (const [id, { actor, last, since }] of this.#known) {
-      const { definition, holdfast, snapshot } = actor;
-      yield { id, isInstance: holdfast !== undefined, definition, state: last?.snapshot ?? snapshot, since };
-    }
+    for (const [id, known] of this.#known) yield knownActor(id, known);
+  }
+
+  /** One of them; undefined: it is not there. */
+  actor(id: string): KnownActor | undefined {
+    const known = this.#known.get(id);
+    return known && knownActor(id, known);
+  }
+
+  /** Actors that were not remembered, since there were so many. */
+  get unknown(): number {
+    return this.#unknown;
   }
 
   /** Without the values of secrets. */
@@ -259,7 +272,10 @@ export class InspectionHub implements ThreadInspection {
   #remember(event: InspectionEvent): boolean {
     const { sessionId } = event;
     if (event.type === '@xstate.actor') {
-      if (this.#known.size >= mostKnown && !this.#known.has(sessionId)) return false;
+      if (this.#known.size >= (this.#options.most ?? mostKnown) && !this.#known.has(sessionId)) {
+        this.#unknown += 1;
+        return false;
+      }
       // Anew at the end: behind its parent, wherever that is now.
       this.#forget(sessionId);
       this.#known.set(sessionId, { actor: event, last: undefined, since: Number(event.createdAt) });
@@ -287,6 +303,12 @@ export class InspectionHub implements ThreadInspection {
     below?.delete(sessionId);
     if (below?.size === 0) this.#byInstance.delete(instance);
   }
+}
+
+function knownActor(id: string, { actor, last, since }: Known): KnownActor {
+  const { name, parentId, definition, holdfast, snapshot } = actor;
+  const isInstance = holdfast !== undefined;
+  return { id, name, parentId, isInstance, definition, state: last?.snapshot ?? snapshot, since };
 }
 
 /** The address that the id of an actor begins with: that of its instance, `agent/id`, if it has one. */

@@ -119,7 +119,7 @@ function definitionOf(ref: AnyActorRef): string | undefined {
     return undefined;
   const known = definitions.get(logic);
   if (known !== undefined) return known;
-  const definition = JSON.stringify(jsonSafe(logic.config, undefined, 40));
+  const definition = JSON.stringify(jsonSafe(logic.config, undefined, deepestOfConfig, mostOfConfig));
   definitions.set(logic, definition);
   return definition;
 }
@@ -143,6 +143,9 @@ function shownSnapshot(snapshot: unknown, naming: Naming): InspectedState {
 /** The most levels, and the most values in all, that are shown; an ellipsis stands for the rest. */
 const deepest = 10;
 const mostValues = 2_000;
+/** Of the config of a machine, which is read once and has some ten values for each state. */
+const mostOfConfig = 20_000;
+const deepestOfConfig = 40;
 /**
  * The most characters of one text, and items of one list. Holes count too, of which there may be four thousand
  * million.
@@ -156,9 +159,14 @@ const mostEntries = 100;
  * Returns a copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions
  * in a similar form, the first entries of other collections, references to actors by their session id, cycles by name. Never throws.
  */
-export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: number = deepest): unknown {
+export function jsonSafe(
+  root: unknown,
+  naming?: Pick<Naming, 'idOf'>,
+  depth: number = deepest,
+  most: number = mostValues,
+): unknown {
   const open = new Set<object>();
-  let left = mostValues;
+  let left = most;
 
   function safe(value: unknown, level: number): unknown {
     if (typeof value === 'string')

@@ -2,22 +2,22 @@ import { expect, test } from 'vitest';
 import type { InspectionEvent } from '../../wire/inspection.ts';
 import { Audience, type Viewer } from './audience.ts';
 
-const event = (sessionId: string, id: string): InspectionEvent => ({
-  type: '@xstate.snapshot',
-  rootId: 'supervisor',
-  sessionId,
-  createdAt: '0',
-  id,
-  _version: '0.7.2',
-  event: { type: 'e' },
-  snapshot: { status: 'active' } as never,
-});
+const event = (sessionId: string, id: string, type = '@xstate.snapshot'): InspectionEvent =>
+  ({
+    type,
+    rootId: 'supervisor',
+    sessionId,
+    createdAt: '0',
+    id,
+    _version: '0.7.2',
+    event: { type: 'e' },
+    snapshot: { status: 'active' },
+  }) as never;
 
 function hall() {
   const timers: { readonly run: () => void; readonly ms: number }[] = [];
   let listener: ((events: readonly InspectionEvent[]) => void) | undefined;
   let [now, cost] = [0, 0];
-  let status = (): string => '"status"';
   const failures: unknown[] = [];
   const audience = new Audience({
     hub: {
@@ -25,7 +25,6 @@ function hall() {
         listener = heard;
         return () => (listener = undefined);
       },
-      replay: (ids) => Array.from(ids ?? ['all'], (id) => event(id, `replayed ${id}`)),
     },
     clock: {
       now: () => now,
@@ -33,13 +32,11 @@ function hall() {
       clearTimeout: () => {},
     },
     now: () => (now += cost),
-    status: () => status(),
     failed: (error) => void failures.push(error),
   });
   return {
     audience,
     failures,
-    statusIs: (made: () => string) => (status = made),
     isListened: () => listener !== undefined,
     tell: (...events: InspectionEvent[]) => listener?.(events),
     costs: (ms: number) => (cost = ms),
@@ -52,13 +49,25 @@ function hall() {
   };
 }
 
-function viewer() {
+function viewer(parts = 0) {
   const heard: string[] = [];
-  const state = { isFull: false };
+  const state = { isFull: false, parts, fails: undefined as Error | undefined };
   const made: Viewer = {
-    tell: (kind, text) =>
-      void heard.push(`${kind} ${(JSON.parse(text) as InspectionEvent[]).map(({ id }) => id).join()}`),
-    tellStatus: (text) => void heard.push(text),
+    begin: () => void heard.push('all'),
+    ...(parts > 0 && {
+      more: () => {
+        heard.push(`part ${state.parts}`);
+        state.parts -= 1;
+        return state.parts > 0;
+      },
+    }),
+    tell: (events) => void heard.push(`events ${events.map(({ id }) => id).join()}`),
+    catchUp: (missed) =>
+      void heard.push(`latest ${missed.map(({ id, hasBegun }) => `${id}${hasBegun ? '!' : ''}`).join()}`),
+    tick() {
+      if (state.fails !== undefined) throw state.fails;
+      heard.push('status');
+    },
     isFull: () => state.isFull,
   };
   return { made, heard, state };
@@ -71,10 +80,19 @@ test('one who comes gets all that there is, then what happens; nothing is done w
   const leave = audience.join(made);
   tell(event('a', '1'), event('b', '2'));
   expect(run(1000)).toBe(1);
-  expect(heard).toEqual(['replay replayed all', '"status"', 'events 1,2', '"status"']);
+  expect(heard).toEqual(['all', 'status', 'events 1,2', 'status']);
   leave();
   expect(isListened()).toBe(false);
   expect(audience.size).toBe(0);
+});
+
+test('what there is comes in parts, one in each window, while others are told what happens', () => {
+  const { audience, tell, run } = hall();
+  const { made, heard } = viewer(2);
+  audience.join(made);
+  tell(event('a', '1'));
+  expect([run(100), run(100), run(100)]).toEqual([1, 1, 0]);
+  expect(heard).toEqual(['all', 'status', 'events 1', 'part 2', 'part 1']);
 });
 
 test('what is too much for the host is left out and counted, and the latest states follow', () => {
@@ -85,13 +103,31 @@ test('what is too much for the host is left out and counted, and the latest stat
   costs(3);
   tell(event('a', '1'));
   tell(event('a', '2'));
-  tell(event('a', '3'), event('b', '4'));
-  expect(audience.leftOut).toBe(2);
+  tell(event('a', '3'), event('b', '4', '@xstate.actor'), event('b', '5'));
+  expect(audience.leftOut).toBe(3);
   costs(0);
   pass(100);
   expect(run(100)).toBe(1);
-  tell(event('a', '5'));
-  expect(heard).toEqual(['events 1', 'events 2', 'events replayed a,replayed b', 'events 5']);
+  tell(event('a', '6'));
+  expect(heard).toEqual(['events 1', 'events 2', 'latest a,b!', 'events 6']);
+});
+
+test('of thousands of actors that were left out some are told of in each window', () => {
+  const { audience, tell, costs, run, pass } = hall();
+  const { made, heard } = viewer();
+  audience.join(made);
+  costs(10);
+  tell(event('a', '1'));
+  heard.length = 0;
+  tell(...Array.from({ length: 1200 }, (_, n) => event(`b/${n}`, `${n}`)));
+  costs(0);
+  for (let n = 0; n < 4; n += 1) {
+    pass(100);
+    run(100);
+  }
+  const told = heard.map((line) => line.split(','));
+  expect(told.map(({ length }) => length)).toEqual([500, 500, 200]);
+  expect(new Set(told.flat()).size).toBe(1200);
 });
 
 test('one who is slow misses something, and gets all that there is when there is room again', () => {
@@ -108,28 +144,21 @@ test('one who is slow misses something, and gets all that there is when there is
   expect(slow.heard).toEqual([]);
   run(1000);
   tell(event('a', '3'));
-  expect(slow.heard).toEqual(['"status"', 'replay replayed all', 'events 3']);
-  expect(quick.heard).toEqual(['events 1', '"status"', 'events 2', '"status"', 'events 3']);
+  expect(slow.heard).toEqual(['all', 'status', 'events 3']);
+  expect(quick.heard).toEqual(['events 1', 'status', 'events 2', 'status', 'events 3']);
 });
 
 test('what cannot be shown in a timer ends nothing; when it goes better, all viewers get all that there is', () => {
-  const { audience, tell, run, costs, pass, statusIs, failures } = hall();
-  const { made, heard } = viewer();
+  const { audience, tell, run, failures } = hall();
+  const { made, heard, state } = viewer();
   audience.join(made);
   heard.length = 0;
   const broken = new RangeError('the text is too long');
-  statusIs(() => {
-    throw broken;
-  });
+  state.fails = broken;
   expect(run(1000)).toBe(1);
-  costs(10);
   tell(event('a', '1'));
-  tell(event('a', '2'));
-  costs(0);
-  pass(100);
-  expect(run(100)).toBe(1);
-  statusIs(() => '"better"');
+  state.fails = undefined;
   expect(run(1000)).toBe(1);
   expect(failures).toEqual([broken]);
-  expect(heard).toEqual(['"better"', 'replay replayed all']);
+  expect(heard).toEqual(['all', 'status']);
 });

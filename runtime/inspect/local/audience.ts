@@ -8,24 +8,37 @@ const windowMs = 100;
 const budgetMs = 8;
 /** Between two pictures of everything for one that is slow, and between two of the status. */
 const tickMs = 1000;
+/** Actors of which something was left out that are told of at one time; the others have their turn in the next window. */
+const mostAtOnce = 500;
+
+/** An actor of which something was left out. */
+export interface Missed {
+  readonly id: string;
+  /** That it began is among it. */
+  readonly hasBegun: boolean;
+}
 
 /** One who looks on. */
 export interface Viewer {
-  /** All that there is, instead of what it had; or what came since. */
-  tell(kind: 'replay' | 'events', events: string): void;
-  /** `undefined`: it has no use for that. */
-  readonly tellStatus?: (status: string) => void;
+  /** Tells all that there is, instead of what it had, or a first part of it. */
+  begin(): void;
+  /** Tells the next part of what it began. Returns whether there is more. */
+  more?(): boolean;
+  /** Tells what came since. */
+  tell(events: readonly InspectionEvent[]): void;
+  /** Tells what is now of actors of which something was left out. */
+  catchUp(missed: readonly Missed[]): void;
+  /** Each second: tells what changes by itself. */
+  tick?(): void;
   /** It has not taken what it was told. */
-  readonly isFull: () => boolean;
+  isFull(): boolean;
 }
 
 export interface AudienceOptions {
-  readonly hub: Pick<InspectionHub, 'listen' | 'replay'>;
+  readonly hub: Pick<InspectionHub, 'listen'>;
   readonly clock: Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>;
   /** Milliseconds, for the budget. */
   readonly now: () => number;
-  /** JSON of what changes by itself. */
-  readonly status: () => string;
   /** Is told what could not be shown; the viewers get the latest states when it goes better. */
   readonly failed: (error: unknown) => void;
 }
@@ -39,11 +52,13 @@ export class Audience {
   readonly #viewers = new Set<Viewer>();
   /** Those that have missed something. */
   readonly #behind = new Set<Viewer>();
-  /** Actors of which something was left out. */
-  readonly #missed = new Set<string>();
+  /** Those that were not told all yet that there was when they came. */
+  readonly #beginning = new Set<Viewer>();
+  /** Actors of which something was left out; whether that they began is among it. */
+  readonly #missed = new Map<string, boolean>();
   #leave: (() => void) | undefined;
   #tick: unknown;
-  #catchUp: unknown;
+  #next: unknown;
   #from = -Infinity;
   #spent = 0;
   #leftOut = 0;
@@ -64,14 +79,15 @@ export class Audience {
   /** Returns the end of it. */
   join(viewer: Viewer): () => void {
     const { hub } = this.#options;
-    viewer.tell('replay', JSON.stringify(hub.replay()));
-    viewer.tellStatus?.(this.#options.status());
+    this.#begin(viewer);
+    viewer.tick?.();
     this.#leave ??= hub.listen((events) => this.#take(events));
     this.#viewers.add(viewer);
     this.#wait();
     return () => {
       this.#viewers.delete(viewer);
       this.#behind.delete(viewer);
+      this.#beginning.delete(viewer);
       if (this.#viewers.size === 0) this.end();
     };
   }
@@ -80,36 +96,62 @@ export class Audience {
     const { clock } = this.#options;
     this.#leave?.();
     clock.clearTimeout(this.#tick);
-    clock.clearTimeout(this.#catchUp);
-    this.#leave = this.#tick = this.#catchUp = undefined;
+    clock.clearTimeout(this.#next);
+    this.#leave = this.#tick = this.#next = undefined;
     this.#viewers.clear();
     this.#behind.clear();
+    this.#beginning.clear();
     this.#missed.clear();
+  }
+
+  #begin(viewer: Viewer): void {
+    viewer.begin();
+    if (viewer.more === undefined) return;
+    this.#beginning.add(viewer);
+    this.#goOn();
   }
 
   #take(events: readonly InspectionEvent[]): void {
     if (this.#isBusy()) {
       this.#leftOut += events.length;
-      for (const { sessionId } of events) this.#missed.add(sessionId);
-      this.#catchUp ??= this.#later(() => this.#tellMissed(), windowMs);
+      for (const { type, sessionId } of events)
+        if (type === '@xstate.actor') this.#missed.set(sessionId, true);
+        else if (!this.#missed.has(sessionId)) this.#missed.set(sessionId, false);
+      this.#goOn();
       return;
     }
-    this.#spend(() => this.#tell(events));
+    this.#spend(() => this.#each((viewer) => viewer.tell(events)));
   }
 
-  #tell(events: readonly InspectionEvent[]): void {
-    const text = JSON.stringify(events);
-    for (const viewer of this.#viewers) {
+  /** Each that has room and has missed nothing. */
+  #each(tell: (viewer: Viewer) => void): void {
+    for (const viewer of this.#viewers)
       if (viewer.isFull() || this.#behind.has(viewer)) this.#behind.add(viewer);
-      else viewer.tell('events', text);
-    }
+      else tell(viewer);
+  }
+
+  /** What there was no room for at once follows in the next windows. */
+  #goOn(): void {
+    this.#next ??= this.#later(() => {
+      this.#next = undefined;
+      this.#tellMissed();
+      for (const viewer of this.#beginning) {
+        if (this.#isBusy()) break;
+        if (!viewer.isFull()) this.#spend(() => viewer.more?.() === true || this.#beginning.delete(viewer));
+      }
+      if (this.#missed.size + this.#beginning.size > 0) this.#goOn();
+    }, windowMs);
   }
 
   #tellMissed(): void {
-    this.#catchUp = undefined;
-    const missed = [...this.#missed];
-    this.#missed.clear();
-    this.#spend(() => this.#tell(this.#options.hub.replay(missed)));
+    if (this.#missed.size === 0) return;
+    const missed: Missed[] = [];
+    for (const [id, hasBegun] of this.#missed) {
+      if (missed.length === mostAtOnce) break;
+      missed.push({ id, hasBegun });
+      this.#missed.delete(id);
+    }
+    this.#spend(() => this.#each((viewer) => viewer.catchUp(missed)));
   }
 
   #wait(): void {
@@ -131,19 +173,11 @@ export class Audience {
   }
 
   #tellStatus(): void {
-    const { hub, status } = this.#options;
     const ready = [...this.#viewers].filter((viewer) => !viewer.isFull());
     if (ready.length === 0) return;
     this.#spend(() => {
-      const text = ready.some(({ tellStatus }) => tellStatus !== undefined) ? status() : '';
-      for (const viewer of ready) viewer.tellStatus?.(text);
-      const late = ready.filter((viewer) => this.#behind.has(viewer));
-      if (late.length === 0) return;
-      const all = JSON.stringify(hub.replay());
-      for (const viewer of late) {
-        this.#behind.delete(viewer);
-        viewer.tell('replay', all);
-      }
+      for (const viewer of ready) if (this.#behind.delete(viewer)) this.#begin(viewer);
+      for (const viewer of ready) viewer.tick?.();
     });
   }
 

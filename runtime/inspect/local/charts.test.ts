@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { violations } from './fixtures/axe.ts';
 import { hasBrowser, launch, openPage } from './fixtures/browser.ts';
 import { crowd } from './fixtures/crowd.ts';
+import { largeMachine } from './fixtures/large-machine.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -52,26 +53,6 @@ const order = {
   },
 };
 
-/** 210 states, three levels deep. */
-function large(): object {
-  const on = (n: number) => ({
-    [`NEXT${n}`]: `s${(n + 1) % 5}`,
-    RESET: { target: 's0', guard: 'isAllowed' },
-  });
-  const group = (depth: number): object => {
-    const states = Array.from({ length: 5 }, (_, n) => [
-      `s${n}`,
-      depth > 0 && n > 1 ? group(depth - 1) : { on: on(n) },
-    ]);
-    return { initial: 's0', states: Object.fromEntries(states) };
-  };
-  const groups = Array.from({ length: 10 }, (_, n) => [
-    `g${n}`,
-    { ...group(1), on: { [`TO${n}`]: `g${(n + 1) % 10}`, BACK: 'g0' } },
-  ]);
-  return { id: 'large', initial: 'g0', states: Object.fromEntries(groups) };
-}
-
 /** How far texts of the chart reach out of the boxes that they stand in, in pixels of the screen. */
 const OVERHANG = `Math.max(...[...document.querySelectorAll('.chart-state, .edge-label')].flatMap((group) => {
   const box = group.querySelector(':scope > rect').getBoundingClientRect();
@@ -102,7 +83,7 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     const { inspector, enter } = await crowd(1, undefined, {
       'order/1': { config: order, value: { paying: 'tool' } },
       'order/2': { config: order, value: 'new' },
-      'large/1': { config: large(), value: { g3: { s2: 's1' } } },
+      'large/1': { config: largeMachine(), value: { g3: { s2: 's1' } } },
     });
     const { page, problems } = await openPage(browser);
     onTestFinished(() => page.context().close());

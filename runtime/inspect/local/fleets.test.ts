@@ -31,6 +31,8 @@ function rig(given: Readonly<Record<string, Given>>, scrub: <T>(value: T) => T =
   });
   const known = entries.map(([id, { value, forMs = 0 }]): KnownActor => ({
     id,
+    name: id,
+    parentId: undefined,
     isInstance: true,
     definition: machine,
     state: { status: 'active', value } as never,

@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import { systemClock } from '../../base/clock.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import type { InspectionEvent } from '../../wire/inspection.ts';
+import type { KnownActor } from '../inspection-hub.ts';
 import { startLocalInspector, type LocalInspectorOptions } from './local-inspector.ts';
 
 const event = (id: string): InspectionEvent => ({
@@ -19,6 +20,16 @@ const event = (id: string): InspectionEvent => ({
   sourceId: undefined,
 });
 
+const known = (id: string): KnownActor => ({
+  id,
+  name: id,
+  parentId: undefined,
+  isInstance: true,
+  definition: '{}',
+  state: { status: 'active' } as never,
+  since: 0,
+});
+
 async function rig(options: Partial<LocalInspectorOptions> = {}) {
   const listeners = new Set<(events: readonly InspectionEvent[]) => void>();
   const failures: unknown[] = [];
@@ -29,10 +40,13 @@ async function rig(options: Partial<LocalInspectorOptions> = {}) {
         return () => listeners.delete(heard);
       },
       replay: () => [event('replayed')],
+      actor: (id) => known(id),
+      actors: () => [known('a/1')].values() as never,
+      scrub: (value) => value,
     },
     clock: systemClock,
     page: 'local',
-    status: () => ({ status: 'fine' }),
+    figures: (shown) => ({ state: 'fine', shown: [...shown] }),
     failed: (error) => void failures.push(error),
     ...options,
   });
@@ -187,10 +201,26 @@ test('a page hears what there is, then what happens, and the status', async () =
   tell(event('one'), event('two'));
   await vi.waitFor(() => expect(page.soFar()).toContain('"two"'));
   const kinds = [...page.soFar().matchAll(/^event: (.*)$/gm)].map(([, kind]) => kind);
-  expect(kinds).toEqual(['replay', 'status', 'events']);
+  expect(kinds).toEqual(['machine', 'replay', 'status', 'events']);
   expect(page.soFar()).toContain('"mayAct":false');
   page.end();
   await vi.waitFor(() => expect(listeners.size).toBe(0));
+});
+
+test('a page says which actors it shows by the name that its stream has, and gets what there is of them there', async () => {
+  const { ask, enter } = await rig();
+  const session = await enter();
+  const page = await ask('/events', { headers: session });
+  await vi.waitFor(() => expect(page.soFar()).toContain('event: status'));
+  const [, name] = /"page":"([\w-]+)"/.exec(page.soFar()) ?? [];
+  const show = async (body: object, headers: object = { ...session, ...json }) =>
+    (await ask('/shown', { method: 'POST', headers: headers as never }, JSON.stringify(body))).status;
+  expect(await show({ page: name, ids: ['a/1'] }, json)).toBe(401);
+  for (const wrong of [{}, { page: 'other', ids: [] }, { page: name, ids: 'a/1' }, { page: name, ids: [1] }])
+    expect(await show(wrong)).toBe(400);
+  expect(await show({ page: name, ids: Array.from({ length: 301 }, String) })).toBe(400);
+  expect(await show({ page: name, ids: ['a/1'] })).toBe(200);
+  await vi.waitFor(() => expect(page.soFar()).toMatch(/event: states\n.*"replayed"[^]*"shown":\["a\/1"\]/));
 });
 
 test('events are sent and letters replayed only when that is allowed', async () => {
@@ -285,6 +315,13 @@ test('the relay gives each event by itself to who has its token, and to nobody e
   const closed = once(client, 'close', { signal: AbortSignal.timeout(5000) });
   await inspector.stop();
   await closed;
+});
+
+test("Stately's page is told Stately's events, each with all that it carries", async () => {
+  const { ask, enter } = await rig({ page: 'stately' });
+  const page = await ask('/events', { headers: await enter() });
+  await vi.waitFor(() => expect(page.soFar()).toContain('event: replay\ndata: [{"type":"@xstate.event"'));
+  expect(page.soFar()).not.toContain('status');
 });
 
 test("Stately's page is framed and nothing else may be", async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,9 +9,12 @@ import { type Failed, httpServer, listening } from '../../base/guarded-server.ts
 import type { JsonSchema } from '../../wire/agent-schemas.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { Access } from './access.ts';
-import { Audience, type Viewer } from './audience.ts';
+import { Audience } from './audience.ts';
 import { deedOf, type Deed } from './deed.ts';
+import { Machines } from './machines.ts';
 import { pageFile } from './page-files.ts';
+import { mostShown, PageViewer, type Figures } from './page-viewer.ts';
+import { wholeViewer } from './whole-viewer.ts';
 
 /** The page of the running inspector. */
 export interface InspectorPage {
@@ -24,14 +28,14 @@ export interface InspectorPage {
 }
 
 export interface LocalInspectorOptions {
-  readonly hub: Pick<InspectionHub, 'listen' | 'replay'>;
+  readonly hub: Pick<InspectionHub, 'listen' | 'replay' | 'actor' | 'actors' | 'scrub'>;
   readonly clock: Clock;
   /** Default: a free one. */
   readonly port?: number | undefined;
   /** `stately`: the hosted page, which gets what this one would. */
   readonly page: 'local' | 'stately';
-  /** JSON-safe, without the values of secrets. */
-  readonly status: () => object;
+  /** What a page that shows these actors is told each second, by name: JSON-safe, without the values of secrets. */
+  readonly figures: (shown: ReadonlySet<string>) => Figures;
   /** What the page may ask at any time, by path: the answers are JSON-safe, and undefined for what makes no sense. */
   readonly questions?: ReadonlyMap<string, Question> | undefined;
   /** What the page may do; absent: it looks on. */
@@ -97,7 +101,7 @@ const hosted = 'https://stately.ai';
  * @throws {HoldfastError} `CONFIG_INVALID`: the port is taken
  */
 export async function startLocalInspector(options: LocalInspectorOptions): Promise<RunningInspector> {
-  const { hub, clock, status, page, failed } = options;
+  const { hub, clock, page, failed } = options;
   const { WebSocketServer } = await import('ws');
   const access = new Access(clock);
   const audience = new Audience({
@@ -105,8 +109,13 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     clock,
     now: options.now ?? (() => performance.now()),
     failed: (error) => failed(error, 'what viewers were to be told'),
-    status: () =>
-      JSON.stringify({ ...status(), mayAct: options.actions !== undefined, leftOut: audience.leftOut }),
+  });
+  const machines = new Machines();
+  const pages = new Map<string, PageViewer>();
+  const figures = (shown: ReadonlySet<string>): Figures => ({
+    ...options.figures(shown),
+    mayAct: options.actions !== undefined,
+    leftOut: audience.leftOut,
   });
   // Few bytes, soon: nobody holds a connection open with a request that does not end.
   const limits = { requestTimeout: 10_000, headersTimeout: 10_000 };
@@ -127,7 +136,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (client) => relay(client, audience));
+    sockets.handleUpgrade(request, socket, head, (client) => relay(client));
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -141,7 +150,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     // The page itself tells nothing of the runtime. A tab that loads it again can bring no header.
     if (request.method === 'GET' && path !== '/events') return sendFile(response, path);
     if (!access.hasSession(request)) return answer(response, 401, noAccess);
-    const question = options.questions?.get(path);
+    const question = path === '/shown' ? show : options.questions?.get(path);
     if (request.method === 'POST' && question !== undefined) return tell(request, response, question);
     if (request.method === 'POST') return act(request, response, path);
     if (request.method !== 'GET') return answer(response, 405, 'GET and POST only\n');
@@ -178,12 +187,40 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     const write = (kind: string, data: string): void =>
       void response.write(`event: ${kind}\ndata: ${data}\n\n`);
-    const leave = audience.join({
-      tell: write,
-      tellStatus: (text) => write('status', text),
-      isFull: () => response.writableLength > mostUnread,
+    const isFull = (): boolean => response.writableLength > mostUnread;
+    if (page === 'stately') {
+      const whole = (kind: string, events: object): void => write(kind, JSON.stringify(events));
+      response.on('close', audience.join(wholeViewer({ hub, clock, write: whole, isFull })));
+      return;
+    }
+    const name = randomUUID();
+    const viewer = new PageViewer({ name, hub, clock, machines, figures, write, isFull });
+    pages.set(name, viewer);
+    const leave = audience.join(viewer);
+    response.on('close', () => {
+      pages.delete(name);
+      leave();
     });
-    response.on('close', leave);
+  }
+
+  /** Each event by itself, as Stately's relay sends them. */
+  function relay(client: WebSocket): void {
+    client.on('error', () => client.terminate());
+    const write = (_: string, events: readonly object[]): void => {
+      for (const event of events) client.send(JSON.stringify(event));
+    };
+    const isFull = (): boolean => client.bufferedAmount > mostUnread;
+    client.on('close', audience.join(wholeViewer({ hub, clock, write, isFull })));
+  }
+
+  /** A page says which actors it shows; what there is of them follows in its stream. */
+  function show(asked: object): object | undefined {
+    const { page: name, ids } = asked as { page?: unknown; ids?: unknown };
+    if (typeof name !== 'string' || !Array.isArray(ids) || ids.length > mostShown) return undefined;
+    const viewer = pages.get(name);
+    if (viewer === undefined || !ids.every((id) => typeof id === 'string')) return undefined;
+    viewer.show(ids);
+    return {};
   }
 
   /** The JSON that was sent; undefined: it was refused. */
@@ -290,19 +327,6 @@ async function readBody(request: IncomingMessage): Promise<object | undefined> {
   } catch {
     return {};
   }
-}
-
-/** Each event by itself, as Stately's relay sends them. */
-function relay(client: WebSocket, audience: Audience): void {
-  client.on('error', () => client.terminate());
-  const viewer: Viewer = {
-    tell(_kind, events) {
-      for (const event of JSON.parse(events) as unknown[]) client.send(JSON.stringify(event));
-    },
-    isFull: () => client.bufferedAmount > mostUnread,
-  };
-  const leave = audience.join(viewer);
-  client.on('close', leave);
 }
 
 async function listen(server: ReturnType<typeof httpServer>, port: number): Promise<void> {

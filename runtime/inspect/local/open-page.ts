@@ -7,6 +7,7 @@ import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { Search } from './search.ts';
 import { fleetQuestion, Fleets } from './fleets.ts';
+import { PageFigures } from './page-figures.ts';
 import { startLocalInspector, type Question, type RunningInspector } from './local-inspector.ts';
 import { mostLetters, pageActions, type ActedOn } from './page-actions.ts';
 
@@ -28,16 +29,18 @@ export async function openPage(
   const { inspection: hub } = system;
   if (hub === undefined || options.page === undefined) return undefined;
   const fleets = new Fleets({ hub, clock: system.clock, status: () => system.status() });
+  const figures = new PageFigures();
   const page = await startLocalInspector({
     hub,
     clock: system.clock,
     page: options.page,
     port: options.port,
     questions: questionsOf(fleets, new Search({ hub, clock: system.clock, status: () => fleets.status })),
-    status: () => ({
-      status: fleets.status,
+    figures: (ids) => ({
+      ...figures.of(fleets.status, ids),
       fleets: fleets.summaries(),
-      deadLetters: system.listDeadLetters().slice(-mostLetters).map(shown),
+      letters: system.listDeadLetters().slice(-mostLetters).map(shown),
+      unlisted: hub.unknown,
     }),
     actions: options.allowSend === true ? pageActions(system) : undefined,
     failed: (error, what) => system.logger.warn({ error }, `${what} failed in the inspector; it goes on`),

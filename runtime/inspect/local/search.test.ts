@@ -21,6 +21,8 @@ function rig(given: Readonly<Record<string, Given>>, secrets: readonly string[] 
   const actors = Object.entries(given).filter(([, { isGone }]) => isGone !== true);
   const known = actors.map(([id, { value, tags, context }]): KnownActor => ({
     id,
+    name: id,
+    parentId: undefined,
     isInstance: true,
     definition: undefined,
     state: { status: 'active', value, context, ...(tags && { tags }) } as never,

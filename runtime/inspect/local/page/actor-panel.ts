@@ -144,8 +144,12 @@ export class ActorPanel {
         : JSON.stringify('context' in all && Object.keys(all).length === 1 ? context : all, null, 2);
     say(byId('context'), text.length > mostText ? `${text.slice(0, mostText)}\n…` : text);
     byId('no-context').hidden = text !== '';
+    byId('context-cut').hidden = text.length <= mostText && !isCut.test(text);
   }
 }
+
+/** What stands for the rest of a value, of a text and of a list that were too large to be told. */
+const isCut = /…(?: \d+ more)?"/;
 
 const nobody = 'Its state chart, context and events are shown here.';
 const notThere = 'It is not there now; it is shown when it comes.';

@@ -136,7 +136,11 @@ test('one that is quarantined stays below its pool with its last state until it 
   actors.apply([state(thread, { status: 'stopped' })], 0);
   actors.sweep(100_000);
   expect(names(actors)).toEqual(['supervisor', '·pool:p', '··a']);
-  actors.replace([born('supervisor'), born(pool, 'supervisor', { definition: '{}' })], 100_000);
+  actors.learnMachine({ machine: 1, definition: '{}' });
+  actors.replace([
+    { ids: ['supervisor'] },
+    { ids: [pool], name: 'pool:p', parentId: 'supervisor', machine: 1 },
+  ]);
   expect(names(actors)).toEqual(['supervisor', '·pool:p', '··a']);
   expect(actors.byId.get('trader/a')).toMatchObject({ parentId: pool, snapshot: { value: 'open' } });
   const next = `${pool}/thread:2`;
@@ -200,4 +204,47 @@ test('when a state was seen to change is kept, with what it was before', () => {
   // A new incarnation has not been in any state before.
   actors.apply([born('trader/a', thread, place)], 50);
   expect(changed()).toBe(undefined);
+});
+
+test('actors are listed in parts, in any order, and each part leaves those alone of which more is known', () => {
+  const actors = desk();
+  actors.learnMachine({ machine: 7, definition: '{"id":"m"}' });
+  actors.apply([state('trader/a', { status: 'active', value: 'open' })], 0);
+  actors.list([{ ids: ['late/1/kid'], name: 'kid', parentId: 'late/1' }]);
+  const listed = { parentId: thread, machine: 7, isInstance: true } as const;
+  actors.list([{ ...listed, ids: ['trader/a', 'trader/c', 'late/1'] }]);
+  expect(names(actors, '', new Map([['late/1', true]]))).toEqual([
+    'supervisor',
+    '·pool:p',
+    '··thread:1',
+    '···a',
+    '···b',
+    '···trader/c',
+    '···late/1',
+    '····kid',
+  ]);
+  expect(actors.byId.get('trader/a')).toMatchObject({ isTold: true, snapshot: { value: 'open' } });
+  expect(actors.byId.get('trader/c')).toMatchObject({
+    isTold: false,
+    definition: '{"id":"m"}',
+    kind: 'instance',
+  });
+  // One that began anew has nothing of what it had.
+  actors.list([{ ...listed, ids: ['trader/a'] }], { haveBegun: true });
+  expect(actors.byId.get('trader/a')).toMatchObject({ isTold: false, snapshot: {} });
+});
+
+test('a state that an actor has had for a while was not seen to change, and what was seen before is kept', () => {
+  const actors = desk();
+  actors.list([{ ids: ['trader/c'], parentId: thread, isInstance: true }]);
+  const open = state('trader/c', { status: 'active', value: 'open' });
+  const begun = born('trader/c', thread, place);
+  actors.learn([begun, open], 10);
+  expect(actors.byId.get('trader/c')).toMatchObject({ isTold: true, changed: undefined });
+  const closed = state('trader/c', { status: 'active', value: 'closed' });
+  actors.apply([closed], 20);
+  actors.learn([begun, closed], 30);
+  expect(actors.byId.get('trader/c')?.changed).toEqual({ before: 'open', at: 20 });
+  actors.learn([begun, state('trader/c', { status: 'active', value: 'gone' })], 40);
+  expect(actors.byId.get('trader/c')).toMatchObject({ snapshot: { value: 'gone' }, changed: undefined });
 });

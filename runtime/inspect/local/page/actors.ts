@@ -1,4 +1,4 @@
-import type { InspectionEvent, Instance, Snapshot } from './told.ts';
+import type { InspectionEvent, Instance, Listed, Machine, Snapshot } from './told.ts';
 
 export type Kind = 'runtime' | 'pool' | 'thread' | 'instance' | 'child';
 
@@ -11,6 +11,10 @@ export interface Actor {
   /** In the order in which they came. */
   readonly children: Set<string>;
   snapshot: Snapshot;
+  /** Its state was told; otherwise only that it is there. */
+  isTold: boolean;
+  /** The id of the event with which it began, if that was told. */
+  readonly bornId: string | undefined;
   /** The last change of its state that was seen: what it was before, and when. */
   changed: { readonly before: unknown; readonly at: number } | undefined;
   /** Events that it was seen to get. */
@@ -30,6 +34,8 @@ export interface Message {
 /** Milliseconds for which one that has ended is still shown. */
 const SHOWN_MS = 8000;
 const mostMessages = 500;
+/** Definitions that are remembered: of more machines than a runtime has, mostly. */
+const mostMachines = 2000;
 /** Of those that ended with an error so many are kept, the latest. */
 const mostFailed = 100;
 /** States of an instance in which no thread has it, and it is not over. */
@@ -42,24 +48,72 @@ export class Actors {
   messages: Message[] = [];
   /** Rises when actors come, go or end. */
   shape = 0;
+  readonly #machines = new Map<number, string>();
   readonly #ended = new Set<string>();
   /** Instances that have ended for the events, and not for the runtime. */
   readonly #held = new Set<string>();
   /** Instances that ended with an error, the first first. */
   readonly #failed = new Set<string>();
+  /** Those that are there before the one that they are in. */
+  readonly #early = new Set<string>();
 
-  /** All that there is, instead of what was; the messages stay, and so do those that failed, which no event tells any more. */
-  replace(events: readonly InspectionEvent[], now: number): void {
+  /**
+   * What there is, or the first of it, instead of what was; the messages stay, and so do those that failed, which no event tells
+   * any more.
+   */
+  replace(listed: readonly Listed[]): void {
     const kept = [...this.byId.values()].filter((actor) => this.#isKept(actor));
     this.byId.clear();
     this.#ended.clear();
-    this.apply(events, now);
+    this.#early.clear();
+    this.list(listed);
     for (const actor of kept) {
       if (this.byId.has(actor.id)) continue;
       actor.children.clear();
       this.byId.set(actor.id, actor);
       this.#ended.add(actor.id);
       this.#move(actor, this.byId.has(actor.parentId ?? '') ? actor.parentId : poolOver(actor.parentId));
+    }
+  }
+
+  /** Actors that are there, without their states. `haveBegun`: just now, perhaps anew. */
+  list(listed: readonly Listed[], { haveBegun = false } = {}): void {
+    for (const { ids, name, parentId, machine, isInstance = false } of listed)
+      for (const id of ids) {
+        const known = this.byId.get(id);
+        if (known !== undefined && !haveBegun && !this.#ended.has(id)) continue;
+        this.#put({
+          id,
+          name: name ?? id,
+          parentId,
+          definition: this.#machines.get(machine ?? 0),
+          isInstance,
+        });
+      }
+    this.#takeIn();
+  }
+
+  /** The definition of a machine, by its number. */
+  learnMachine({ machine, definition }: Machine): void {
+    this.#machines.set(machine, definition);
+    for (const oldest of this.#machines.keys()) {
+      if (this.#machines.size <= mostMachines) break;
+      this.#machines.delete(oldest);
+    }
+  }
+
+  /** The states of actors that have had them for a while, nobody knows how long. */
+  learn(events: readonly InspectionEvent[], now: number): void {
+    for (const event of events) {
+      const actor = this.byId.get(event.sessionId);
+      if (event.type === '@xstate.actor') {
+        if (actor?.bornId !== event.id || actor.endedAt !== undefined) this.#begin(event);
+      } else if (actor !== undefined) {
+        const { changed, snapshot } = actor;
+        const isSame = isSameValue(snapshot.value, event.snapshot?.value);
+        this.#change(event, now);
+        actor.changed = isSame ? changed : undefined;
+      }
     }
   }
 
@@ -117,13 +171,33 @@ export class Actors {
     return lineage;
   }
 
-  #begin({ sessionId: id, name = id, definition, parentId, snapshot, holdfast }: InspectionEvent): void {
+  #begin(event: InspectionEvent): void {
+    const { sessionId: id, name = id, definition, machine, parentId, snapshot, holdfast } = event;
+    const of = definition ?? this.#machines.get(machine ?? 0);
+    const [isInstance, bornId] = [holdfast !== undefined, event.id];
+    this.#put({ id, name, parentId, definition: of, isInstance, snapshot, bornId });
+    this.#takeIn();
+  }
+
+  #put({
+    id,
+    name,
+    parentId,
+    definition,
+    isInstance,
+    snapshot,
+    bornId,
+  }: Pick<Actor, 'id' | 'name' | 'parentId' | 'definition'> & {
+    readonly isInstance: boolean;
+    readonly snapshot?: Snapshot | undefined;
+    readonly bornId?: string;
+  }): void {
     const old = this.byId.get(id);
     if (old !== undefined && old.parentId !== parentId)
       this.byId.get(old.parentId ?? '')?.children.delete(id);
     this.#ended.delete(id);
     this.#failed.delete(id);
-    const kind = kindOf(id, parentId, holdfast !== undefined);
+    const kind = kindOf(id, parentId, isInstance);
     const children = old?.children ?? new Set<string>();
     const events = old?.events ?? 0;
     const given = { id, name, kind, parentId, definition };
@@ -131,23 +205,37 @@ export class Actors {
       ...given,
       children,
       snapshot: snapshot ?? {},
+      isTold: snapshot !== undefined,
+      bornId,
       changed: undefined,
       events,
       endedAt: undefined,
     });
-    this.byId.get(parentId ?? '')?.children.add(id);
+    const parent = this.byId.get(parentId ?? '');
+    if (parent !== undefined) parent.children.add(id);
+    else if (parentId !== undefined) this.#early.add(id);
     this.shape += 1;
+  }
+
+  #takeIn(): void {
+    for (const id of this.#early) {
+      const actor = this.byId.get(id);
+      const parent = this.byId.get(actor?.parentId ?? '');
+      parent?.children.add(id);
+      if (actor === undefined || parent !== undefined) this.#early.delete(id);
+    }
   }
 
   #change({ sessionId, snapshot = {} }: InspectionEvent, now: number): void {
     const actor = this.byId.get(sessionId);
     if (actor === undefined) return;
     const { value } = actor.snapshot;
-    if (snapshot.value !== undefined && !isSameValue(value, snapshot.value))
+    if (actor.isTold && snapshot.value !== undefined && !isSameValue(value, snapshot.value))
       actor.changed = { before: value, at: now };
     // What an actor had when it ended is worth more than that it did.
     if (snapshot.status === 'stopped') actor.snapshot = { ...actor.snapshot, status: 'stopped' };
     else actor.snapshot = snapshot.status === 'error' ? { ...actor.snapshot, ...snapshot } : snapshot;
+    actor.isTold = true;
     if (snapshot.status === undefined || snapshot.status === 'active' || actor.endedAt !== undefined) return;
     actor.endedAt = now;
     this.#ended.add(sessionId);
@@ -182,7 +270,15 @@ export class Actors {
   #comeBack(id: string, parentId: string, now: number): void {
     const actor = { id, name: id, kind: 'instance', definition: undefined, snapshot: {}, events: 0 } as const;
     const changed = undefined;
-    this.byId.set(id, { ...actor, changed, parentId, children: new Set(), endedAt: now });
+    this.byId.set(id, {
+      ...actor,
+      isTold: true,
+      bornId: undefined,
+      changed,
+      parentId,
+      children: new Set(),
+      endedAt: now,
+    });
     this.byId.get(parentId)?.children.add(id);
     this.#ended.add(id);
     this.shape += 1;

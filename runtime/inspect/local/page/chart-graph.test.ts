@@ -28,6 +28,19 @@ const config = {
 
 const graph = chartGraph(JSON.stringify(config));
 
+test.each([
+  [{ states: { a: {}, b: '…' } }],
+  [{ states: { a: { on: { GO: '…' } } } }],
+  [{ states: { a: { on: { GO: [{ target: 'b' }, '…'] } } } }],
+  [{ states: { a: { states: { b: { invoke: { src: 'x', onDone: '…' } } } } } }],
+  [{ states: '…' }],
+])('of a config that was cut its chart says so: %j', (cut) => {
+  expect(chartGraph(JSON.stringify(cut))?.isCut).toBe(true);
+  const whole = JSON.stringify(cut).replaceAll('"…"', '{}');
+  expect(chartGraph(whole)?.isCut).toBe(false);
+  expect(chartGraph(JSON.stringify({ ...JSON.parse(whole), description: '…' }))?.isCut).toBe(false);
+});
+
 test('each transition has its event, guard and actions, `always` and delays included', () => {
   expect(graph?.transitions).toEqual([
     { from: 'order', to: 'order.gone', label: 'cancel' },

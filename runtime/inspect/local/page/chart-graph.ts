@@ -27,6 +27,8 @@ export interface ChartTransition {
 export interface ChartGraph {
   readonly root: ChartState;
   readonly transitions: readonly ChartTransition[];
+  /** The config has more than is told of one: states or transitions are missing. */
+  readonly isCut: boolean;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -40,7 +42,22 @@ export function chartGraph(definition: string | undefined, unnamed = '(machine)'
   const ids = new Map<string, string>();
   nameStates(config, name, ids);
   const transitions = transitionsOf(config, name, undefined, ids);
-  return { root: stateOf(config, name, name, false, transitions), transitions };
+  return { root: stateOf(config, name, name, false, transitions), transitions, isCut: isCut(config) };
+}
+
+/** Parts of a state's config, in each of which an ellipsis stands for what was left out. */
+const parts = ['states', 'on', 'after', 'always', 'invoke', 'onDone', 'entry', 'exit'] as const;
+
+function isCut(config: Json): boolean {
+  const holds = (value: unknown, level: number): boolean =>
+    value === '…' ||
+    (level > 0 &&
+      typeof value === 'object' &&
+      Object.values(value ?? {}).some((one) => holds(one, level - 1)));
+  return (
+    parts.some((part) => holds(config[part], part === 'states' ? 1 : 5)) ||
+    Object.values(record(config['states'])).some((child) => isCut(record(child)))
+  );
 }
 
 /** The ids of the states that are active. */

@@ -68,12 +68,15 @@ export interface ElkEdge {
   }[];
 }
 
-/** No state has this id: theirs begin with a machine's name. */
-const PAGE = '\u0000';
-const DOT = '\u0000dot';
+/** Lays out one level: a node with others in it, none of which has any. */
+export type Kernel = (level: ElkNode) => Promise<ElkNode>;
+
+/** Around the machine. */
+const MARGIN = 12;
+const DOT = 'dot';
 
 /**
- * The options of one level. They stand at each state that has others in it, since ELK passes none of them down; levels
+ * The options of one level. Levels
  * alternate between right and down, so that a nested chart becomes as wide as it is high. MODEL_ORDER throws inside states
  * where levels are laid out together (INCLUDE_CHILDREN), which is not done here.
  */
@@ -98,74 +101,116 @@ const level = (direction: Direction): Options => ({
   'elk.aspectRatio': '1.6',
 });
 
-/** What ELK is to lay out. */
-export function toElk(plan: ChartPlan, measure: Measure, first: Direction): ElkNode {
-  const held = Map.groupBy(plan.edges, ({ from }) => plan.states.get(from)?.parent);
-  const other = first === 'RIGHT' ? 'DOWN' : 'RIGHT';
-  const nodeOf = (id: string): ElkNode => {
-    const state = plan.states.get(id) as PlannedState;
-    const [width, head] = [headWidth(state, measure), headHeight(state)];
-    if (state.children.length === 0) return { id, width, height: head + 4 };
-    const edges = (held.get(id) ?? []).map((edge) => elkEdge(edge, measure));
-    const children = state.children.map(nodeOf);
-    if (state.initial !== undefined) {
-      children.unshift({
-        id: `${id}${DOT}`,
-        width: 8,
-        height: 8,
-        layoutOptions: { 'elk.layered.layering.layerConstraint': 'FIRST' },
-      });
-      edges.unshift({
-        id: `${id}${DOT}`,
-        sources: [`${id}${DOT}`],
-        targets: [state.initial],
-        layoutOptions: {
-          'elk.layered.priority.straightness': '10',
-          'elk.layered.priority.shortness': '10',
-        },
-      });
-    }
-    const layoutOptions = {
-      ...level(state.depth % 2 === 0 ? first : other),
-      'elk.padding': `[top=${head + 12},left=14,bottom=14,right=14]`,
-      'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${width},${head + 20})`,
-    };
-    return { id, layoutOptions, children, edges };
-  };
-  return {
-    id: PAGE,
-    layoutOptions: {
-      ...level(first),
-      'elk.json.shapeCoords': 'ROOT',
-      'elk.json.edgeCoords': 'ROOT',
-      'elk.padding': '[top=12,left=12,bottom=12,right=12]',
-    },
-    children: [nodeOf(plan.root)],
-  };
+/** A level with others in it, laid out: its own size, and where the others are from its upper left corner. */
+interface LaidLevel {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  readonly node: ElkNode | undefined;
+  readonly edges: readonly PlannedEdge[];
+  readonly inner: readonly LaidLevel[];
 }
 
-/** What ELK made of it. */
-export function fromElk(laid: ElkNode, plan: ChartPlan): ChartLayout {
-  const boxes = new Map<string, Area>();
-  const edges = new Map<string, ElkEdge>();
-  const visit = (node: ElkNode): void => {
-    if (node.id !== PAGE) boxes.set(node.id, area(node));
-    for (const edge of node.edges ?? []) edges.set(edge.id, edge);
-    for (const child of node.children ?? []) visit(child);
+/**
+ * Lays out a plan from the innermost states outwards, each with the sizes of those in it. What the kernel is given says nothing
+ * but sizes and who leads to whom: it is the same for levels that are alike, in this machine and in others.
+ */
+export async function layOut(
+  plan: ChartPlan,
+  {
+    measure,
+    first,
+    kernel,
+  }: { readonly measure: Measure; readonly first: Direction; readonly kernel: Kernel },
+): Promise<ChartLayout> {
+  const held = Map.groupBy(plan.edges, ({ from }) => plan.states.get(from)?.parent);
+  const other = first === 'RIGHT' ? 'DOWN' : 'RIGHT';
+  const laid = async (id: string): Promise<LaidLevel> => {
+    const state = plan.states.get(id) as PlannedState;
+    const [width, head] = [headWidth(state, measure), headHeight(state)];
+    if (state.children.length === 0)
+      return { id, width, height: head + 4, node: undefined, edges: [], inner: [] };
+    const inner = await Promise.all(state.children.map(laid));
+    const edges = held.get(id) ?? [];
+    const direction = state.depth % 2 === 0 ? first : other;
+    const initial = inner.findIndex((one) => one.id === state.initial);
+    const node = await kernel({
+      id: 'level',
+      layoutOptions: {
+        ...level(direction),
+        'elk.padding': `[top=${head + 12},left=14,bottom=14,right=14]`,
+        'elk.nodeSize.constraints': 'MINIMUM_SIZE',
+        'elk.nodeSize.minimum': `(${width},${head + 20})`,
+      },
+      children: [
+        ...(initial === -1 ? [] : [dotNode()]),
+        ...inner.map(({ width, height }, n) => ({ id: `n${n}`, width, height })),
+      ],
+      edges: [
+        ...(initial === -1 ? [] : [arrowTo(`n${initial}`)]),
+        ...edges.map((edge, n) =>
+          elkEdge(edge, { id: `e${n}`, nodeOf: (id) => `n${state.children.indexOf(id)}`, measure }),
+        ),
+      ],
+    });
+    const size = {
+      width: Math.max(node.width ?? 0, width),
+      height: Math.max(node.height ?? 0, head + 20),
+    };
+    return { id, ...size, node, edges, inner };
   };
-  visit(laid);
-  const routes = plan.edges.map((edge) => {
-    const made = edges.get(edge.id);
-    const label = made?.labels?.[0];
-    return { edge, points: pointsOf(made), label: label && area(label) };
-  });
-  const initials = Array.from(edges.values()).flatMap((edge) => {
-    const dot = edge.id.endsWith(DOT) ? boxes.get(edge.id) : undefined;
-    return dot === undefined ? [] : [{ dot, points: pointsOf(edge) }];
-  });
-  for (const id of boxes.keys()) if (id.endsWith(DOT)) boxes.delete(id);
-  return { plan, width: laid.width ?? 0, height: laid.height ?? 0, boxes, routes, initials };
+  return placed(plan, await laid(plan.root));
+}
+
+/** A new one each time: ELK writes into what it is given, where it is no worker. */
+function dotNode(): ElkNode {
+  const layoutOptions = { 'elk.layered.layering.layerConstraint': 'FIRST' };
+  return { id: DOT, width: 8, height: 8, layoutOptions };
+}
+
+function arrowTo(target: string): ElkEdge {
+  const layoutOptions = {
+    'elk.layered.priority.straightness': '10',
+    'elk.layered.priority.shortness': '10',
+  };
+  return { id: DOT, sources: [DOT], targets: [target], layoutOptions };
+}
+
+/** All levels where they are on the page. */
+function placed(plan: ChartPlan, machine: LaidLevel): ChartLayout {
+  const boxes = new Map<string, Area>();
+  const routes = new Map<PlannedEdge, Route>();
+  const initials: { readonly dot: Area; readonly points: readonly Point[] }[] = [];
+  const place = ({ id, width, height, node, edges, inner }: LaidLevel, { x, y }: Point): void => {
+    boxes.set(id, { x, y, width, height });
+    if (node === undefined) return;
+    const at = (point: Point): Point => ({ x: x + point.x, y: y + point.y });
+    const areas = new Map(
+      node.children?.map((child) => [child.id, Object.assign(area(child), at(area(child)))]) ?? [],
+    );
+    const made = new Map(node.edges?.map((edge) => [edge.id, edge]));
+    const begins = areas.get(DOT);
+    if (begins !== undefined) initials.push({ dot: begins, points: pointsOf(made.get(DOT)).map(at) });
+    for (const [n, edge] of edges.entries()) {
+      const one = made.get(`e${n}`);
+      const label = one?.labels?.[0];
+      routes.set(edge, {
+        edge,
+        points: pointsOf(one).map(at),
+        label: label && Object.assign(area(label), at(area(label))),
+      });
+    }
+    for (const [n, one] of inner.entries()) place(one, areas.get(`n${n}`) ?? { x, y });
+  };
+  place(machine, { x: MARGIN, y: MARGIN });
+  return {
+    plan,
+    width: machine.width + 2 * MARGIN,
+    height: machine.height + 2 * MARGIN,
+    boxes,
+    routes: plan.edges.map((edge) => routes.get(edge) ?? { edge, points: [], label: undefined }),
+    initials,
+  };
 }
 
 /** Of the name and the lines below it. */
@@ -180,8 +225,15 @@ function headWidth({ key, mark, lines, within }: PlannedState, measure: Measure)
   return Math.ceil(Math.max(64, name, ...lines.map((line) => measure(line, 'note')))) + 22;
 }
 
-function elkEdge({ id, from, to, lines, clocks }: PlannedEdge, measure: Measure): ElkEdge {
-  const edge = { id, sources: [from], targets: [to] };
+function elkEdge(
+  { from, to, lines, clocks }: PlannedEdge,
+  {
+    id,
+    nodeOf,
+    measure,
+  }: { readonly id: string; readonly nodeOf: (id: string) => string; readonly measure: Measure },
+): ElkEdge {
+  const edge = { id, sources: [nodeOf(from)], targets: [nodeOf(to)] };
   if (lines.length === 0) return edge;
   const widths = lines.map((line, n) => {
     const hasClock = clocks.some((clock) => clock.line === n);
@@ -189,7 +241,7 @@ function elkEdge({ id, from, to, lines, clocks }: PlannedEdge, measure: Measure)
   });
   const label = {
     // ELK leaves out a label without text.
-    text: lines.join('\n'),
+    text: 'label',
     width: Math.ceil(Math.max(...widths)) + 14,
     height: LABEL_ROW * lines.length + 4,
     layoutOptions: { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' },

@@ -1,7 +1,8 @@
 import { chartGraph, type ChartGraph } from './chart-graph.ts';
-import { fromElk, toElk, type ChartLayout, type Direction, type Measure } from './chart-layout.ts';
+import { layOut, type ChartLayout, type Direction, type Measure } from './chart-layout.ts';
 import { planChart, withoutTexts } from './chart-plan.ts';
 import { LayoutWorker } from './layout-worker.ts';
+import { LevelCache } from './level-cache.ts';
 
 /** Machines whose charts are kept: more than a runtime has agents, mostly. */
 const mostMachines = 64;
@@ -16,6 +17,7 @@ export interface Room {
 /** The charts of machines, each laid out once for all of its instances. */
 export class ChartLayouts {
   readonly #worker = new LayoutWorker();
+  readonly #levels = new LevelCache((level) => this.#worker.layout(level));
   readonly #measure = measureInCanvas();
   /** The machine that was asked for last stands last. */
   readonly #graphs = new Map<string, ChartGraph | undefined>();
@@ -59,9 +61,8 @@ export class ChartLayouts {
     if (known !== undefined) return known;
     const whole = planChart(graph, closed);
     const plan = beside === undefined ? whole : withoutTexts(whole, beside);
-    const made = this.#worker
-      .layout(toElk(plan, this.#measure, direction))
-      .then((laid) => fromElk(laid, plan));
+    const kernel = this.#levels.kernel;
+    const made = layOut(plan, { measure: this.#measure, first: direction, kernel });
     layouts.set(key, made);
     dropOldest(layouts, mostLayouts);
     // Whoever looks again tries again.

@@ -1,4 +1,4 @@
-import { activeStates, type ChartGraph, type ChartState } from './chart-graph.ts';
+import { activeStates, type ChartGraph } from './chart-graph.ts';
 import { drawChart, type Drawing } from './chart-drawing.ts';
 import { ChartFolds } from './chart-folds.ts';
 import type { ChartLayouts, Room } from './chart-layouts.ts';
@@ -7,6 +7,7 @@ import { planChart } from './chart-plan.ts';
 import { standaloneSvg } from './chart-svg.ts';
 import { ChartView } from './chart-view.ts';
 import { byId, el, say } from './dom.ts';
+import { stateNames } from './state-names.ts';
 
 /** A change of a state's value that was seen. */
 export interface Change {
@@ -62,9 +63,10 @@ export class Chart {
     this.#asked = '';
     this.#view.show(undefined);
     byId('chart-tools').hidden = graph === undefined;
+    byId('chart-cut').hidden = graph?.isCut !== true;
     say(byId('chart-said'), '');
     this.#container.replaceChildren(
-      graph === undefined ? el('p', { class: 'empty' }, otherwise) : names(graph.root),
+      graph === undefined ? el('p', { class: 'empty' }, otherwise) : stateNames(graph.root),
     );
   }
 
@@ -143,16 +145,6 @@ export class Chart {
   #room(): Room {
     return { width: this.#container.clientWidth || 900, height: this.#container.clientHeight || 560 };
   }
-}
-
-/** The states by name, until the chart is laid out. */
-function names(state: ChartState): HTMLElement {
-  const item = (state: ChartState): HTMLElement => {
-    const children = state.ranks.flat();
-    const name = el('span', { 'data-name': state.id }, state.key);
-    return el('li', {}, name, ...(children.length === 0 ? [] : [el('ul', {}, ...children.map(item))]));
-  };
-  return el('ul', { class: 'chart-names' }, item(state));
 }
 
 function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

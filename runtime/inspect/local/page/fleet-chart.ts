@@ -4,6 +4,7 @@ import { ChartFolds } from './chart-folds.ts';
 import type { ChartGraph } from './chart-graph.ts';
 import type { ChartLayouts } from './chart-layouts.ts';
 import { ChartView } from './chart-view.ts';
+import { stateNames } from './state-names.ts';
 import { byId, el, say, svg } from './dom.ts';
 import { short } from './figures.ts';
 import { hueOf } from './state-colours.ts';
@@ -50,13 +51,18 @@ export class FleetChart {
   show(definition: string | undefined, agent: string): void {
     const graph = this.#layouts.graphOf(definition, agent);
     byId('fleet-chart-frame').hidden = byId('fleet-tools').hidden = graph === undefined;
+    byId('fleet-chart-cut').hidden = graph?.isCut !== true;
     if (graph === this.#graph) return;
     this.#graph = graph;
     this.#drawing = undefined;
     this.#tallies.clear();
     this.#asked = '';
     this.#view.show(undefined);
-    this.#container.replaceChildren(el('p', { class: 'empty' }, 'The chart is being laid out.'));
+    this.#container.replaceChildren(
+      graph === undefined
+        ? el('p', { class: 'empty' }, 'The chart is being laid out.')
+        : stateNames(graph.root),
+    );
     if (graph !== undefined) this.#layOut(graph);
   }
 

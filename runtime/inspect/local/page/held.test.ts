@@ -7,18 +7,19 @@ const events = (count: number, size: number) => ({
   size,
 });
 
-test('what comes while a moment is held waits in its order, of the status only the latest', () => {
+test('what comes while a moment is held waits in its order, of the status all that has changed as one', () => {
   const held = new Held();
   expect(held.moment(5)).toBe(5);
   held.hold(7);
   expect([held.isHeld, held.moment(9)]).toEqual([true, 7]);
-  const status = (data: number) => ({ kind: 'status', data, size: 10 });
-  for (const told of [events(2, 10), status(1), events(3, 10), status(2)]) held.take(told);
+  const status = (data: object) => ({ kind: 'status', data, size: 10 });
+  for (const told of [events(2, 10), status({ a: 1, b: 1 }), events(3, 10), status({ b: 2 })])
+    held.take(told);
   expect(held.counts).toEqual({ events: 5, left: 0 });
-  expect(held.release().map(({ kind, size }) => [kind, size])).toEqual([
-    ['events', 10],
-    ['events', 10],
-    ['status', 10],
+  expect(held.release()).toMatchObject([
+    { kind: 'events', data: [0, 1] },
+    { kind: 'events', data: [0, 1, 2] },
+    { kind: 'status', data: { a: 1, b: 2 } },
   ]);
   expect(held.isHeld).toBe(false);
 });

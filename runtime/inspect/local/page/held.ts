@@ -42,9 +42,10 @@ export class Held {
   take(told: Told): void {
     const { kind, data, size } = told;
     if (kind === 'status') {
-      // Of those only the latest counts.
+      // What changed first and what changed then are one change.
+      const before = this.#waiting?.find((other) => other.kind === 'status')?.data;
       this.#waiting = this.#waiting?.filter((other) => other.kind !== 'status');
-      this.#waiting?.push(told);
+      this.#waiting?.push({ kind, size, data: { ...Object(before), ...Object(data) } as object });
       return;
     }
     const count = kind === 'events' && Array.isArray(data) ? data.length : 0;

@@ -27,7 +27,15 @@ import { SearchField } from './search-field.ts';
 import { sequenceOf, SequenceView } from './sequence.ts';
 import { Tabs } from './tabs.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
-import type { InspectionEvent, Tick } from './told.ts';
+import { Shown } from './shown.ts';
+import {
+  changedBy,
+  type Changes,
+  type InspectionEvent,
+  type Listing,
+  type Machine,
+  type Tick,
+} from './told.ts';
 import { ThreadHistory } from './thread-history.ts';
 import { Timeline } from './timeline.ts';
 import { nameOf, Tree, type Choosing } from './tree.ts';
@@ -69,6 +77,7 @@ const fleet = new FleetPanel({
   changed,
 });
 const wrong = new WrongList(openActor);
+const shown = new Shown();
 const sequence = new SequenceView(byId('sequence'), actors, nameOf);
 let connection: 'live' | 'lost' | 'refused' = 'lost';
 let tick: Tick | undefined;
@@ -99,14 +108,26 @@ const feed = new Feed({
 function tell({ kind, data, size }: Told): void {
   const now = Date.now();
   const events = data as InspectionEvent[];
-  if (kind === 'replay') {
-    actors.replace(events, now);
-    recorder.resume(events, now);
-  } else if (kind === 'events') {
+  if (kind === 'events') {
     actors.apply(events, now);
     recorder.take(events, size, now);
-  } else learn(data as Tick);
+  } else if (kind === 'states') {
+    actors.learn(events, now);
+    recorder.learn(events);
+  } else if (kind === 'status') learn(data as Changes);
+  else if (kind === 'machine') actors.learnMachine(data as Machine);
+  else list(kind, data as Listing, now);
   changed();
+}
+
+function list(kind: string, { page, listed, isLast }: Listing, now: number): void {
+  if (kind === 'replay') {
+    actors.replace(listed);
+    recorder.interrupted(now);
+    shown.begin(page);
+    tick = undefined;
+  } else actors.list(listed, { haveBegun: kind === 'begun' });
+  if (isLast) recorder.resume((id) => actors.byId.get(id)?.endedAt === undefined && actors.byId.has(id), now);
 }
 
 function sayFeed(): void {
@@ -171,24 +192,35 @@ function view(choice: FleetChoice | undefined): void {
   atOnce();
 }
 
-function learn(told: Tick): void {
-  const sum = told.status.instances.reduce((sum, { handled }) => sum + handled, 0);
+function learn(changes: Changes): void {
+  const told = changedBy(tick, changes);
+  const { counts } = told.status;
   const now = performance.now();
   const seconds = (now - handledAt) / 1000;
-  say(byId('rate'), tick === undefined ? '–' : short(Math.max(0, sum - handled) / seconds));
-  [handled, handledAt, tick] = [sum, now, told];
+  // What a page is told because it shows other actors comes between two seconds.
+  if (changes.counts !== undefined) {
+    const rate = short(Math.max(0, counts.handled - handled) / seconds);
+    say(byId('rate'), tick === undefined ? '–' : rate);
+    [handled, handledAt] = [counts.handled, now];
+  }
+  tick = told;
   const { status } = told;
   tree.learn(status);
-  history.learn(status, Date.now());
+  if (changes.pools !== undefined || changes.counts !== undefined) history.learn(status, Date.now());
   actors.hold(status.instances, Date.now());
   const threads = status.pools.reduce((sum, { threads }) => sum + threads.length, 0);
   say(byId('state'), status.state);
   say(byId('version'), status.version);
   say(byId('uptime'), duration(status.uptimeMs));
   say(byId('threads-count'), String(threads));
-  say(byId('instances-count'), short(status.instances.length));
+  say(byId('instances-count'), short(counts.total));
   say(byId('restarts'), short(status.restarts));
   say(byId('letters-count'), short(status.deadLetters));
+  byId('unlisted').hidden = told.unlisted === 0;
+  say(
+    byId('unlisted'),
+    `${short(told.unlisted)} actors came when there was no more room: the tree lacks them, the fleets above count them`,
+  );
   say(byId('left-out'), short((status.inspection?.sampled ?? 0) + told.leftOut));
 }
 
@@ -209,6 +241,7 @@ function draw(now: number): void {
   tree.draw();
   agents.draw(tick?.fleets ?? [], looked?.agent);
   const id = tree.selected ?? '';
+  shown.say([id, ...tree.drawn], now);
   const actor = actors.byId.get(id);
   const problem = actor && tree.problemOf(actor);
   const figures = {
@@ -218,7 +251,8 @@ function draw(now: number): void {
     problem,
   };
   if (looked === undefined) {
-    const record = id === '' ? undefined : recorder.look(id, actor?.snapshot);
+    const isKnown = id !== '' && actor?.isTold !== false;
+    const record = isKnown ? recorder.look(id, actor?.snapshot) : undefined;
     timeline.draw(record);
     const chosen = timeline.chosen;
     moment.draw(chosen);
@@ -240,6 +274,7 @@ function draw(now: number): void {
       isThere: (id) => actors.byId.has(id),
       offers: (one) => (mayAct ? offersAgainst(one, status) : []),
       now: time,
+      left: status.counts.wrongLeft,
     });
   }
   drawTables();

@@ -113,11 +113,11 @@ test('what was left out is said, with the state since; what is only told again i
   const begun = born('a/1', { value: 'a' });
   const last = state('a/1', 'go', { value: 'b' });
   record.take([begun, got('a/1', { type: 'go' }), last]);
-  record.resume([begun, last], 1);
+  record.take([begun, last]);
   expect(record.entries.length).toBe(2);
   record.take([state('a/1', 'holdfast.sampled', { value: 'c' })]);
-  record.resume([begun, state('a/1', 'other', { value: 'd' })], 2);
-  record.resume([], 3);
+  record.take([state('a/1', 'other', { value: 'd' })]);
+  record.gone(3);
   expect(record.entries.slice(2).map(({ kind, after }) => [kind, after?.value])).toEqual([
     ['missed', 'c'],
     ['missed', 'd'],

@@ -77,13 +77,10 @@ export class ActorRecord {
     for (const event of events) if (this.#isOf(event)) this.#takeOne(event);
   }
 
-  /** All that there is: what is other than it was last told has happened meanwhile. */
-  resume(events: readonly InspectionEvent[], now: number): void {
-    this.take(events);
-    const there = new Set(events.map(({ sessionId }) => sessionId));
+  /** It is not there, and it was not told that it has ended. */
+  gone(now: number): void {
     const { status } = this.#last.get(this.id) ?? {};
-    if (there.has(this.id) || (status !== undefined && status !== 'active')) return;
-    this.missed(now);
+    if (status === undefined || status === 'active') this.missed(now);
   }
 
   /** Something was not told. */

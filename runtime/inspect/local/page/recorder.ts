@@ -25,10 +25,20 @@ export class Recorder {
     for (const record of this.#records.values()) record.take(events);
   }
 
-  /** All that there is, after a while in which nothing was told. */
-  resume(events: readonly InspectionEvent[], now: number): void {
-    for (const record of this.#records.values()) record.resume(events, now);
+  /** For a while nothing was told; what there is follows. */
+  interrupted(now: number): void {
     if (this.#recent.length > 0) this.#remember({ events: undefined, size: 0, at: now });
+  }
+
+  /** After that: which actors are there. */
+  resume(isThere: (id: string) => boolean, now: number): void {
+    for (const record of this.#records.values()) if (!isThere(record.id)) record.gone(now);
+  }
+
+  /** The states of actors that have had them for a while: what is other than it was last told has happened meanwhile. */
+  learn(events: readonly InspectionEvent[]): void {
+    const states = events.filter(({ type }) => type === '@xstate.snapshot');
+    for (const record of this.#records.values()) record.take(states);
   }
 
   /** The record of an actor, which begins with what is remembered of it. `now`: its state, if it is there. */

@@ -18,18 +18,10 @@ export interface Sample {
 /** The last five minutes of each thread that runs, from what the status says each second. */
 export class ThreadHistory {
   readonly #threads = new Map<string, Sample[]>();
-  #handled = new Map<string, number>();
+  #turns: Readonly<Record<string, number>> = {};
   #at = 0;
 
-  learn({ pools, instances }: Pick<Status, 'pools' | 'instances'>, at: number): void {
-    const handled = new Map(instances.map((instance) => [instance.address, instance.handled]));
-    const turns = new Map<number, number>();
-    for (const { address, thread, handled } of instances) {
-      if (thread === undefined) continue;
-      // What one did before it was seen first, or before it came to this thread, was long ago, or elsewhere.
-      const before = this.#handled.get(address) ?? handled;
-      turns.set(thread, (turns.get(thread) ?? 0) + Math.max(0, handled - before));
-    }
+  learn({ pools, counts }: Pick<Status, 'pools' | 'counts'>, at: number): void {
     const seconds = (at - this.#at) / 1000;
     const isFirst = this.#at === 0;
     const there = new Set<string>();
@@ -37,12 +29,13 @@ export class ThreadHistory {
       there.add(name);
       const samples = this.#threads.get(name) ?? [];
       this.#threads.set(name, samples);
-      const rate = thread === undefined ? 0 : (turns.get(thread) ?? 0) / Math.max(seconds, 0.1);
+      const turns = counts.turns[thread ?? -1] ?? 0;
+      const rate = Math.max(0, turns - (this.#turns[thread ?? -1] ?? 0)) / Math.max(seconds, 0.1);
       samples.push({ at, busy: utilization, heap: heapUsed, turns: isFirst ? undefined : rate });
       while ((samples[0]?.at ?? at) < at - shownMs) samples.shift();
     }
     for (const name of this.#threads.keys()) if (!there.has(name)) this.#threads.delete(name);
-    [this.#handled, this.#at] = [handled, at];
+    [this.#turns, this.#at] = [counts.turns, at];
   }
 
   /** The oldest first. */

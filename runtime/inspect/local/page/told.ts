@@ -16,6 +16,8 @@ export interface InspectionEvent {
   readonly id: string;
   readonly name?: string;
   readonly definition?: string;
+  /** The number of its definition, instead of that. */
+  readonly machine?: number;
   readonly parentId?: string;
   readonly sourceId?: string;
   readonly snapshot?: Snapshot;
@@ -90,12 +92,25 @@ export interface Secret {
   readonly misses: number;
 }
 
+/** All instances, counted. */
+export interface InstanceCounts {
+  readonly total: number;
+  readonly handled: number;
+  /** Turns on each thread, by Node's id of it. */
+  readonly turns: Readonly<Record<string, number>>;
+  /** Those with something wrong of which only this is told. */
+  readonly wrongLeft: number;
+}
+
 export interface Status {
   readonly version: string;
   readonly state: string;
   readonly uptimeMs: number;
   readonly pools: readonly Pool[];
+  /** Those that the page shows, and those with something wrong. */
   readonly instances: readonly Instance[];
+  /** All of them. */
+  readonly counts: InstanceCounts;
   readonly secrets: readonly Secret[];
   readonly secretProviders: readonly {
     readonly alias: string;
@@ -176,7 +191,30 @@ export interface Fleet extends FleetSummary {
   readonly rows: readonly FleetRow[];
 }
 
-/** Comes each second. */
+/** Actors as they are listed: of one parent and one machine. */
+export interface Listed {
+  readonly parentId?: string;
+  readonly machine?: number;
+  readonly isInstance?: true;
+  readonly name?: string;
+  readonly ids: readonly string[];
+}
+
+/** The actors that there are, or the first of them (`replay`), or more of them. */
+export interface Listing {
+  /** What the server knows the page by. */
+  readonly page?: string;
+  readonly listed: readonly Listed[];
+  readonly isLast: boolean;
+}
+
+/** A definition, which is told once. */
+export interface Machine {
+  readonly machine: number;
+  readonly definition: string;
+}
+
+/** What the runtime says of itself at this moment. */
 export interface Tick {
   readonly status: Status;
   readonly fleets: readonly FleetSummary[];
@@ -185,4 +223,28 @@ export interface Tick {
   readonly mayAct: boolean;
   /** Events that did not come, because there were too many. */
   readonly leftOut: number;
+  /** Actors that are not in the tree, because there were too many. */
+  readonly unlisted: number;
+}
+
+/** Comes each second: what of it has changed. */
+export type Changes = Partial<
+  Omit<Status, 'deadLetters'> &
+    Omit<Tick, 'status' | 'deadLetters'> & {
+      readonly deadLetters: number;
+      readonly letters: readonly DeadLetter[];
+    }
+>;
+
+/** What is known after these changes; `before`: all is told first. */
+export function changedBy(before: Tick | undefined, changes: Changes): Tick {
+  const { fleets, letters, mayAct, leftOut, unlisted, ...status } = changes;
+  return {
+    status: { ...before?.status, ...status } as Status,
+    fleets: fleets ?? before?.fleets ?? [],
+    deadLetters: letters ?? before?.deadLetters ?? [],
+    mayAct: mayAct ?? before?.mayAct ?? false,
+    leftOut: leftOut ?? before?.leftOut ?? 0,
+    unlisted: unlisted ?? before?.unlisted ?? 0,
+  };
 }

@@ -36,6 +36,7 @@ export class Tree {
   #shape = -1;
   #known = nothing;
   #selected: string | undefined;
+  #drawn: readonly string[] = [];
 
   constructor(container: HTMLElement, actors: Actors, choose: (id: string, how: Choosing) => void) {
     this.#actors = actors;
@@ -57,6 +58,11 @@ export class Tree {
     });
     container.addEventListener('keydown', (event) => this.#pressed(event));
     new ResizeObserver(() => this.draw()).observe(container);
+  }
+
+  /** The ids of the rows that are there. */
+  get drawn(): readonly string[] {
+    return this.#drawn;
   }
 
   get selected(): string | undefined {
@@ -123,7 +129,9 @@ export class Tree {
     const { scrollTop, clientHeight } = this.#container;
     const from = Math.max(0, Math.floor(scrollTop / ROW) - BEYOND);
     const to = Math.min(this.#rows.length, Math.ceil((scrollTop + clientHeight) / ROW) + BEYOND);
-    const drawn = this.#rows.slice(from, to).map((row, n) => this.#row(row, from + n));
+    const rows = this.#rows.slice(from, to);
+    this.#drawn = rows.map(({ actor }) => actor.id);
+    const drawn = rows.map((row, n) => this.#row(row, from + n));
     this.#space.replaceChildren(...drawn);
     const at = this.#rows.findIndex(({ actor }) => actor.id === this.#selected);
     if (at >= from && at < to) this.#container.setAttribute('aria-activedescendant', `row-${at}`);

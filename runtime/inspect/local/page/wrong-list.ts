@@ -30,23 +30,25 @@ export class WrongList {
     this.#list.addEventListener('keydown', (event) => this.#pressed(event));
   }
 
-  /** `isThere`: whether an id is in the tree, so that it can be chosen. `offers`: what may be done about something. */
+  /** `left`: how many more there are. `isThere`: whether an id is in the tree, so that it can be chosen. `offers`: what may be done about something. */
   draw(
     all: readonly Wrong[],
     {
       isThere,
       offers,
       now,
+      left = 0,
     }: {
       readonly isThere: (id: string) => boolean;
       readonly offers: (wrong: Wrong) => readonly Offer[];
       readonly now: number;
+      readonly left?: number;
     },
   ): void {
-    this.#sayCount(all);
+    this.#sayCount(all, all.length + left);
     if (this.#deeds.isPressed) return;
     const drawn = all.slice(0, mostRows);
-    const more = all.length - drawn.length;
+    const more = all.length + left - drawn.length;
     say(byId('wrong-more'), more > 0 ? `${more} more are not shown` : '');
     const rows = new Map(drawn.map((wrong) => [wrong.key, this.#rows.get(wrong.key) ?? this.#row()]));
     for (const wrong of drawn) {
@@ -72,8 +74,7 @@ export class WrongList {
     (this.#buttons()[0] ?? this.#list).focus();
   }
 
-  #sayCount(all: readonly Wrong[]): void {
-    const count = all.length;
+  #sayCount(all: readonly Wrong[], count: number): void {
     document.querySelector('header')?.classList.toggle('wrong', count > 0);
     byId('wrong').hidden = byId('wrong-total').hidden = count === 0;
     say(byId('wrong-count'), count === 0 ? '' : String(count));

@@ -37,6 +37,7 @@ const status = (more: Partial<Status> = {}): Status => ({
   state: 'running',
   uptimeMs: 1,
   pools: [pool()],
+  counts: { total: 2, handled: 0, turns: {}, wrongLeft: 0 },
   instances: [instance('a/1'), instance('a/2', { state: 'moving', mailbox: 9 })],
   secrets: [secret('fresh'), secret('fetching'), secret('cold')],
   secretProviders: [{ alias: 'aws', breaker: 'closed' }],
