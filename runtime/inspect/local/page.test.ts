@@ -463,6 +463,14 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('worker/1');
     await page.evaluate(`document.querySelector('[data-id="worker/0"]').click()`);
     await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('worker/0');
+    // Where nothing happens, a picture is asked for with each look at the clock, and not with each frame of the screen.
+    const asked = await page.evaluate<number>(`new Promise((resolve) => {
+      const ask = requestAnimationFrame;
+      let asked = 0;
+      window.requestAnimationFrame = (draw) => ask(draw, (asked += 1));
+      setTimeout(() => resolve(asked), 1000);
+    })`);
+    expect(asked).toBeLessThan(15);
   });
 
   test('2,000 actors are in the tree, of which only those to be seen are drawn', async () => {

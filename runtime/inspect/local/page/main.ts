@@ -83,7 +83,8 @@ let connection: 'live' | 'lost' | 'refused' = 'lost';
 let tick: Tick | undefined;
 let handled = 0;
 let handledAt = 0;
-let stale = true;
+/** A picture is due; nobody asks for one where nothing has changed. */
+let stale = false;
 let drawnAt = 0;
 let newest: Message | undefined;
 let looked: FleetChoice | undefined;
@@ -140,13 +141,17 @@ function sayFeed(): void {
 }
 
 function changed(): void {
+  if (stale) return;
   stale = true;
+  const leftMs = drawnAt + DRAW_MS - performance.now();
+  if (leftMs <= 0) requestAnimationFrame(draw);
+  else setTimeout(() => requestAnimationFrame(draw), leftMs);
 }
 
 /** Who chooses an actor, or a moment, means it with what comes next. */
 function atOnce(): void {
   stale = true;
-  drawnAt = -Infinity;
+  requestAnimationFrame(draw);
 }
 
 function openActor(id: string): void {
@@ -226,8 +231,7 @@ function learn(changes: Changes): void {
 
 /** One picture of all that has changed, at most a few times a second. */
 function draw(now: number): void {
-  requestAnimationFrame(draw);
-  if (!stale || now - drawnAt < DRAW_MS) return;
+  if (!stale) return;
   stale = false;
   drawnAt = now;
   const time = held.moment(Date.now());
@@ -414,4 +418,4 @@ setInterval(changed, 1000);
 sizeColumns();
 visit(bar.place);
 feed.start();
-requestAnimationFrame(draw);
+changed();
