@@ -21,7 +21,7 @@ export interface KilledRun {
   readonly node: string;
   readonly path: string;
   readonly threads: number;
-  /** Milliseconds from its start, or from the first event that it sends. */
+  /** Milliseconds from its start, or from the first event that it has acknowledged, however busy the machine is. */
   readonly killAfterMs: number;
   readonly from: 'start' | 'load';
   /** Milliseconds in which nobody is asked for, so that who wakes by itself does. */
@@ -56,7 +56,7 @@ export async function runUntilKilled(run: KilledRun): Promise<Found> {
     silence = setTimeout(kill, SILENT_MS);
     const line = JSON.parse(text) as Line;
     known.note(line);
-    if ('sent' in line) killing ??= setTimeout(kill, killAfterMs);
+    if ('acknowledged' in line) killing ??= setTimeout(kill, killAfterMs);
     if (!('files' in line) || isSending) continue;
     begun ??= performance.now();
     const { missing, doubled, torn } = known.judge(line.files, deedsIn(`${path}.deeds`));
