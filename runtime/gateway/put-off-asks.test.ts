@@ -54,96 +54,74 @@ describe('an ask whose answer is put off', () => {
     expect(await answer).toEqual({ status: 200, body: { reply: 'the desk says yes' } });
   });
 
-  test('hears in words that its agent cannot go on', async () => {
+  test('hears in words that its agent cannot go on; a ticket that nobody was given asks nothing and starts nothing', async () => {
     const { front, write, call } = await gateway({ agents, gateway: { port: 0, reload: false } });
+    const ticket = { 'holdfast-put-off-ask': '5f9e1a3c-0000-4000-8000-000000000000' };
+    const restarting = { status: 503, body: { error: { code: 'RESTARTING' } } };
+    const path = '/v1/agents/desk/a/ask?activate=true';
+    expect(await call('POST', path, { type: 'tokens' }, ticket)).toMatchObject(restarting);
+    expect(await call('GET', '/v1/agents')).toMatchObject({ body: { instances: [] } });
     const { answer } = await putOff(call);
     await write({ agents: { other: agents.other }, gateway: { port: 0, reload: false } });
     expect(await front.reload()).toBe('restarted');
-    expect(await answer).toMatchObject({ status: 503, body: { error: { code: 'RESTARTING' } } });
+    expect(await answer).toMatchObject(restarting);
   });
 
-  test('with a key is asked once, whoever waits for it, over a restart and after it', async () => {
-    const { front, call } = await gateway({ agents });
-    const headers = { 'idempotency-key': 'order-1' };
-    const path = `/v1/agents/desk/a/ask?activate=true&${LONG}`;
-    const first = await putOff(call, 'desk/a', headers);
-    const second = call('POST', path, { type: 'defer' }, headers);
-    await front.restart();
-    const third = call('POST', path, { type: 'defer' }, headers);
-    const [{ reply: tokens }] = [(await call('POST', '/v1/agents/desk/a/ask', { type: 'tokens' })).body];
-    expect(tokens).toHaveLength(1);
-    await answerWith(call, 'once');
-    const once = { status: 200, body: { reply: 'once' } };
-    expect(await Promise.all([first.answer, second, third])).toEqual([once, once, once]);
-    expect(await call('POST', path, { type: 'defer' }, headers)).toEqual(once);
-    expect(await call('POST', '/v1/agents/desk/a/ask', { type: 'read' })).toMatchObject({
-      body: { reply: ['defer'] },
-    });
-  });
-
-  test('with a key whose client went away is still answered when it comes again after a restart', async () => {
+  test('with a key is asked once, over restarts and after them, whoever waits for it and who went away; without one it keeps its own time limit, and a request that is still being sent is done once', async () => {
     const { front, token, call } = await gateway({ agents });
-    const headers = { 'idempotency-key': 'order-2' };
-    const path = `/v1/agents/desk/a/ask?activate=true&${LONG}`;
+    const of = (at: string, key: string) => {
+      const path = `/v1/agents/desk/${at}/ask?activate=true&${LONG}`;
+      const headers = { 'idempotency-key': key };
+      return { path, headers, ask: () => call('POST', path, { type: 'defer' }, headers) };
+    };
+    const readOf = async (at: string): Promise<unknown> =>
+      (await call('POST', `/v1/agents/desk/${at}/ask`, { type: 'read' })).body;
+
+    const [shared, left] = [of('a', 'order-1'), of('b', 'order-2')];
+    const first = await putOff(call, 'desk/a', shared.headers);
+    const second = shared.ask();
     const gone = new AbortController();
-    const left = fetch(front.url + path, {
+    const unheard = fetch(front.url + left.path, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token}`, ...headers },
+      headers: { authorization: `Bearer ${token}`, ...left.headers },
       body: JSON.stringify({ type: 'defer' }),
       signal: gone.signal,
     });
-    await heard(call, 'desk/a');
+    await heard(call, 'desk/b');
     gone.abort();
-    await expect(left).rejects.toThrow('aborted');
-    await front.restart();
-    await front.restart();
-    const again = call('POST', path, { type: 'defer' }, headers);
-    await answerWith(call, 'still known');
-    expect(await again).toEqual({ status: 200, body: { reply: 'still known' } });
-    expect(await call('POST', '/v1/agents/desk/a/ask', { type: 'read' })).toMatchObject({
-      body: { reply: ['defer'] },
+    await expect(unheard).rejects.toThrow('aborted');
+    await call('PUT', '/v1/agents/desk/d');
+    const body = JSON.stringify({ type: 'note', text: 'é'.repeat(100) });
+    const slow = request(`${front.url}/v1/agents/desk/d/events?wait=handled`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-length': Buffer.byteLength(body) },
     });
-  });
+    const sent = once(slow, 'response') as Promise<[IncomingMessage]>;
+    slow.write(body.slice(0, 20));
+    // It has arrived when others that were sent after it have.
+    await readOf('d');
+    const limited = call('POST', '/v1/agents/desk/c/ask?activate=true&timeoutMs=4000', { type: 'defer' });
+    await heard(call, 'desk/c');
 
-  test('keeps its own time limit over a restart', async () => {
-    const { front, call } = await gateway({ agents });
-    const answer = call('POST', '/v1/agents/desk/a/ask?activate=true&timeoutMs=4000', { type: 'defer' });
-    await heard(call, 'desk/a');
     await front.restart();
-    expect(await answer).toMatchObject({ status: 504, body: { error: { code: 'ASK_TIMEOUT' } } });
-  });
-});
+    slow.end(body.slice(20));
+    const [response] = await sent;
+    expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
+    response.resume();
+    expect(await readOf('d')).toMatchObject({ reply: ['note'] });
+    expect(await limited).toMatchObject({ status: 504, body: { error: { code: 'ASK_TIMEOUT' } } });
 
-test('a request that is still being sent holds no restart, and is done once, by the next process', async () => {
-  const { front, token, call } = await gateway({ agents });
-  await call('PUT', '/v1/agents/desk/a');
-  const body = JSON.stringify({ type: 'note', text: 'é'.repeat(100) });
-  const slow = request(`${front.url}/v1/agents/desk/a/events?wait=handled`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-length': Buffer.byteLength(body) },
+    await front.restart();
+    const third = shared.ask();
+    const again = left.ask();
+    const { body: tokens } = await call('POST', '/v1/agents/desk/a/ask', { type: 'tokens' });
+    expect((tokens as { reply: unknown }).reply).toHaveLength(1);
+    await answerWith(call, 'once');
+    await answerWith(call, 'still known', 'desk/b');
+    const answered = { status: 200, body: { reply: 'once' } };
+    expect(await Promise.all([first.answer, second, third])).toEqual([answered, answered, answered]);
+    expect(await shared.ask()).toEqual(answered);
+    expect(await again).toEqual({ status: 200, body: { reply: 'still known' } });
+    for (const at of ['a', 'b']) expect(await readOf(at)).toMatchObject({ reply: ['defer'] });
   });
-  const answered = once(slow, 'response') as Promise<[IncomingMessage]>;
-  slow.write(body.slice(0, 20));
-  // It has arrived when others that were sent after it have.
-  await call('POST', '/v1/agents/desk/a/ask', { type: 'read' });
-  await front.restart();
-  slow.end(body.slice(20));
-  const [response] = await answered;
-  expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);
-  response.resume();
-  expect(await call('POST', '/v1/agents/desk/a/ask', { type: 'read' })).toMatchObject({
-    body: { reply: ['note'] },
-  });
-});
-
-test('a ticket that nobody was given asks nothing and starts nothing', async () => {
-  const { call } = await gateway({ agents });
-  const headers = { 'holdfast-put-off-ask': '5f9e1a3c-0000-4000-8000-000000000000' };
-  expect(
-    await call('POST', '/v1/agents/desk/a/ask?activate=true', { type: 'tokens' }, headers),
-  ).toMatchObject({
-    status: 503,
-    body: { error: { code: 'RESTARTING' } },
-  });
-  expect(await call('GET', '/v1/agents')).toMatchObject({ body: { instances: [] } });
 });
