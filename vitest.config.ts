@@ -29,7 +29,7 @@ const shared = {
  * and each file of tests would fetch some hundred modules one by one. To watch, Vitest has to see who imports what.
  */
 const sources =
-  /\/(?:runtime|actors|providers|props|examples|bench|scripts)\/(?:(?!node_modules\/).)*(?<!\.(?:test|prop))\.ts$/;
+  /\/(?:runtime|actors|providers|props|examples|bench|scripts)\/(?:(?!node_modules\/).)*(?<!\.(?:test|prop|setup))\.ts$/;
 const external = isRun ? [sources] : [];
 
 /** Users get the production build of XState; Vitest has everybody resolve the one for development. */
@@ -43,8 +43,8 @@ const production: Plugin = {
   },
 };
 
-/** Most tests wait for threads and processes as long as they compute: more of them run than there are cores. */
-const onEveryCore = { maxWorkers: availableParallelism() * 2, sequence: { groupOrder: 0 } };
+/** Tests wait for threads, processes and stores about twice as long as they compute, so this many keep the cores busy. */
+const onEveryCore = { maxWorkers: availableParallelism() * 3, sequence: { groupOrder: 0 } };
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
 const measuring = [
@@ -100,6 +100,7 @@ export default defineConfig({
           env: { ...shared, XSTATE_BUILD: 'development' },
           include: of('together'),
           isolate: false,
+          setupFiles: 'scripts/tests/as-found.setup.ts',
           ...onEveryCore,
         },
       },
@@ -109,8 +110,8 @@ export default defineConfig({
           name: 'measuring',
           env: { ...shared, XSTATE_BUILD: 'development' },
           include: measuring,
-          maxWorkers: 1,
-          // After the others.
+          // No more than there are cores, after the others; what they wait for takes as long as what they compute.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 1 },
         },
       },
@@ -121,6 +122,8 @@ export default defineConfig({
           name: 'xstate-production',
           include: ['runtime/xstate/*.test.ts'],
           env: { ...shared, XSTATE_BUILD: 'production' },
+          isolate: false,
+          setupFiles: 'scripts/tests/as-found.setup.ts',
           ...onEveryCore,
         },
       },

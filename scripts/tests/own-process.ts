@@ -4,18 +4,23 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What a test may read of its process; everything else of it may change the process, or tell what others left in it. */
-const READ = String.raw`(?:execPath|platform|versions?|pid|arch|getuid|cwd\(|kill\(|env\b(?!(?:\.\w+|\[[^\]]*\])?\s*=[^=]))`;
+/**
+ * What a test may read of its process, and what it may change because that is put back after each file (as-found.ts, and
+ * Vitest itself); everything else of it may change the process, or tell what others left in it.
+ */
+const OWN = String.raw`(?:execPath|platform|versions?|pid|arch|getuid|cwd\(|chdir\(|kill\(|exit\(|env\b(?!\s*=[^=]))`;
+const PUT_BACK =
+  '(?:fn|waitFor|waitUntil|mocked|spyOn|restoreAllMocks|setConfig|(?:un)?stub\\w+|use\\w+Timers|advanceTimers\\w*)';
 
 /** What changes, watches or measures the process in which a test runs. */
 const OF_THE_PROCESS = [
-  String.raw`\bprocess\.(?!${READ})\w`,
-  String.raw`\bdelete process\b|[=(,] ?process\b(?!\.)|\bimport (?!\{ (?:env|execPath)(?:, (?:env|execPath))* \})[^;]*'node:process'`,
-  String.raw`(?<![.\w])env(?:\.\w+|\[[^\]]*\])\s*=[^=]`,
-  String.raw`\bvi\.(?!fn\b|waitFor|waitUntil|mocked)\w`,
-  String.raw`\bglobalThis\b|\.prototype\b|\bError\.(?:stackTraceLimit|prepareStackTrace)`,
-  String.raw`node:(?:cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags|\bqueryObjects\(`,
-  String.raw`\bsetGlobal\w*|@opentelemetry/|playwright|jsdom`,
+  String.raw`(?<![-/\w])process\.(?!${OWN})\w`,
+  String.raw`\bdelete process\b(?!\.env\b[.[])|[=(,] ?process\b(?!\.)|\bimport (?!\{ (?:env|execPath)(?:, (?:env|execPath))* \})[^;]*'node:process'`,
+  String.raw`\bvi\.(?!${PUT_BACK}\b)\w`,
+  String.raw`(?<!typeof )\bglobalThis\b|\bError\.(?:stackTraceLimit|prepareStackTrace)`,
+  String.raw`\.prototype(?:\.\w+|\[[^\]]*\])*\s*=[^=]|\b(?:patch|defineProperty|assign|delete)\b[^;]*\.prototype\b`,
+  String.raw`(?<!import \{ createRequire \} from ')node:(?:cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags|\bqueryObjects\(`,
+  String.raw`\bsetGlobal\w*|@opentelemetry/|jsdom`,
   // The processes that this one has started.
   String.raw`\('ps',`,
 ];
