@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { manualClock } from '../instance/fixtures/lone-instance.ts';
 import { stepsOf } from '../fixtures/steps.ts';
-import { INSPECT_VERSION, ROOT_ID, type InspectionEvent } from '../wire/inspection.ts';
+import { INSPECT_VERSION, isInspection, ROOT_ID, type InspectionEvent } from '../wire/inspection.ts';
 import { InspectionHub } from './inspection-hub.ts';
 
 /** A hub to which one thread has shown `n` instances, each with a child that has one. */
@@ -35,7 +35,7 @@ function rig(n: number, most?: number) {
     isShown &&= hub.fromThread({ threadId: 'p', n: 1, name: 'holdfast:p:1' }, all, 0);
   }
   expect(isShown).toBe(true);
-  hub.listen((events) => told.push(...events));
+  hub.listen((events) => told.push(...events.filter(isInspection)));
   /** The instance at the address is in this state now. */
   const enter = (sessionId: string, value: unknown, at: number): void => {
     const snapshot = { status: 'active', value } as never;

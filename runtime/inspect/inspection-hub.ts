@@ -7,9 +7,11 @@ import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import {
   INSPECT_VERSION,
   ROOT_ID,
+  isInspection,
   type InspectedState,
   type InspectionEvent,
   type Naming,
+  type Shown,
 } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { isCount } from '../wire/shapes.ts';
@@ -77,7 +79,7 @@ export class InspectionHub implements ThreadInspection {
   readonly #known = new Map<string, Known>();
   /** The ids of the same, by the instance that they belong to, each behind its parent. */
   readonly #byInstance = new Map<string, Set<string>>();
-  readonly #listeners = new Set<(events: readonly InspectionEvent[]) => void>();
+  readonly #listeners = new Set<(events: readonly Shown[]) => void>();
   #passed = 0;
   #sampled = 0;
   #unknown = 0;
@@ -90,7 +92,8 @@ export class InspectionHub implements ThreadInspection {
     const { adapter } = options;
     if (adapter === undefined) return;
     this.listen((events) => {
-      for (const event of events) callUser(() => adapter.send(event) as unknown, this.#failed);
+      for (const event of events.filter(isInspection))
+        callUser(() => adapter.send(event) as unknown, this.#failed);
     });
     callUser(() => adapter.start?.() as unknown, this.#failed);
   }
@@ -106,7 +109,7 @@ export class InspectionHub implements ThreadInspection {
   }
 
   /** Hears every batch from now on. Returns the end of it. */
-  listen(listener: (events: readonly InspectionEvent[]) => void): () => void {
+  listen(listener: (events: readonly Shown[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -190,24 +193,24 @@ export class InspectionHub implements ThreadInspection {
     if (!Array.isArray(events) || !isCount(sampled)) return false;
     const parentId = `${ROOT_ID}/${this.#options.poolActor(thread.threadId)}/thread:${thread.n}`;
     const holdfast = { threadId: thread.threadId, thread: thread.name };
-    const place = (event: InspectionEvent): InspectionEvent =>
+    const place = (event: Shown): Shown =>
       event.type === '@xstate.actor' && event.parentId === undefined
         ? { ...event, parentId, holdfast }
         : event;
     const { poolOf } = this.#options;
     const isOwn = (id: string | undefined): boolean => id !== undefined && poolOf(id) === thread.threadId;
     // A thread speaks for its own pool only; what it has sent to others is its own, too.
-    const speaksOfItself = (event: InspectionEvent): boolean =>
+    const speaksOfItself = (event: Shown): boolean =>
       event.type === '@xstate.event' && isOwn(event.sourceId)
         ? true
         : isOwn(event.sessionId) &&
           (event.type !== '@xstate.actor' || event.parentId === undefined || isOwn(event.parentId));
-    const placed: InspectionEvent[] = [];
+    const placed: Shown[] = [];
     let left = 0;
     // A list that was made up may have four thousand million holes; it ends with the first.
     let read = 0;
     for (; isInspectionEvent(events[read]); read += 1) {
-      const event = events[read] as InspectionEvent;
+      const event = events[read] as Shown;
       if (speaksOfItself(event)) placed.push(place(event));
       else left += 1;
     }
@@ -252,7 +255,7 @@ export class InspectionHub implements ThreadInspection {
     return `host:${(this.#made += 1)}`;
   }
 
-  #take(events: readonly InspectionEvent[], sampled: number): void {
+  #take(events: readonly Shown[], sampled: number): void {
     this.#sampled += sampled;
     // An event never comes before its actor; what belongs to one that has ended comes too late.
     const shown = events.filter((event) => this.#remember(event));
@@ -269,7 +272,7 @@ export class InspectionHub implements ThreadInspection {
   };
 
   /** Whether it is to be shown. */
-  #remember(event: InspectionEvent): boolean {
+  #remember(event: Shown): boolean {
     const { sessionId } = event;
     if (event.type === '@xstate.actor') {
       if (this.#known.size >= (this.#options.most ?? mostKnown) && !this.#known.has(sessionId)) {
@@ -287,7 +290,7 @@ export class InspectionHub implements ThreadInspection {
     }
     const known = this.#known.get(sessionId);
     if (known === undefined) return false;
-    if (event.type === '@xstate.event') return true;
+    if (event.type === '@xstate.event' || event.type === '@holdfast.log') return true;
     const { status, value } = (event.snapshot ?? {}) as { status?: unknown; value?: unknown };
     if (!isDeepStrictEqual(value, (known.last?.snapshot ?? known.actor.snapshot)?.value))
       known.since = Number(event.createdAt);

@@ -1,13 +1,17 @@
-import type { InspectionEvent } from '../wire/inspection.ts';
+import type { Shown } from '../wire/inspection.ts';
 import { isPlain } from '../wire/shapes.ts';
 
 /** Whether what a thread sent is one. It goes out as JSON, so that it has to be what JSON can hold. */
-export function isInspectionEvent(value: unknown): value is InspectionEvent {
+export function isInspectionEvent(value: unknown): value is Shown {
   if (!isPlain(value)) return false;
   const { type, rootId, sessionId, createdAt, id, _version } = value;
   if (![rootId, sessionId, createdAt, id, _version].every((text) => typeof text === 'string')) return false;
   if (!isJson(value)) return false;
   if (![value['parentId'], value['sourceId']].every(isTextOrNone)) return false;
+  if (type === '@holdfast.log')
+    return (
+      typeof value['level'] === 'string' && typeof value['message'] === 'string' && isPlain(value['fields'])
+    );
   const isShown = isPlain(value['snapshot']);
   if (type === '@xstate.actor') return isShown && typeof value['name'] === 'string';
   const isCaused = isPlain(value['event']) && typeof value['event']['type'] === 'string';

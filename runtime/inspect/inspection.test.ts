@@ -99,6 +99,14 @@ test(
     expect(values.filter((value, n) => value !== values[n - 1])).toEqual(['idle', 'working', 'done']);
     expect(snapshots('inspected/a/1').at(-1)).toMatchObject({ status: 'active', value: 'on' });
     expect(snapshots('second/b').at(-1)).toMatchObject({ context: { seen: [7] } });
+    // How long an event waited is known of instances, also of one that another agent sent.
+    const waited = events.flatMap((event) =>
+      event.type === '@xstate.event' && ['go', 'told'].includes(event.event.type)
+        ? [event.holdfast?.waitedMs]
+        : [],
+    );
+    expect(waited.length).toBeGreaterThanOrEqual(2);
+    for (const ms of waited) expect(ms).toBeGreaterThanOrEqual(0);
     // What a turn took is known of instances.
     const took = events.flatMap((event) =>
       event.type === '@xstate.snapshot' && event.event.type === 'go' ? [event.holdfast?.tookMs] : [],

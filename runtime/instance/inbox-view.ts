@@ -62,6 +62,11 @@ export class InboxView implements InboxOptions {
     return this.#owner.effects.messages;
   }
 
+  get isInspected(): boolean {
+    const { agent, effects } = this.#owner;
+    return effects.inspects?.(agent) === true;
+  }
+
   get sent(): InstanceEffects['sent'] {
     return this.#owner.effects.sent;
   }

@@ -8,7 +8,7 @@ import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
-import { isSampled, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
+import { isSampled, SentTimes, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import type { WaitOptions } from '../mailbox/waiting.ts';
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
@@ -30,6 +30,8 @@ export interface InboxOptions extends AdmissionOptions, UnhandledOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** Observes what is sent; `undefined` when nobody listens. */
   readonly messages: Pick<MessageObserver, 'begin'> | undefined;
+  /** An inspector shows how long what is sent waits. It is read once, with the first event. */
+  readonly isInspected: boolean;
   /** Called when the mailbox has something to send. */
   ready(): void;
   /** Called before an event takes its place that is kept. */
@@ -53,6 +55,8 @@ export class Inbox {
   #onDropped: Discard | undefined;
   /** Exists from the first event on that came while others were handed over with care. */
   #line: CarefulLine | undefined;
+  /** Known from the first event on; null: nobody asks. */
+  #times: SentTimes | null | undefined;
   /** Exists from the first wait on. */
   #onSettled: ((tag: Tag) => void) | undefined;
 
@@ -107,7 +111,14 @@ export class Inbox {
 
   #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
     const told = headers !== null && isSampled(headers);
-    return { headers, sentAt: this.#options.clock.now(), told, from };
+    const trace = { headers, sentAt: this.#options.clock.now(), told, from };
+    return this.#timed(trace) ?? trace;
+  }
+
+  /** With the time at which it is sent, when an inspector shows that. */
+  #timed(trace?: Trace): Trace | undefined {
+    if (this.#times === undefined) this.#times = this.#options.isInspected ? new SentTimes() : null;
+    return this.#times === null ? trace : this.#times.at(this.#options.clock.now(), trace);
   }
 
   /** Queues an event; returns the reason if it was refused. */
@@ -133,7 +144,7 @@ export class Inbox {
     terms: Terms,
     trace: Trace | undefined,
   ): DeadLetterReason | undefined {
-    if (place === 'none' || !this.mailbox.offer(own, tag, terms, this.#dropped, trace))
+    if (place === 'none' || !this.mailbox.offer(own, tag, terms, this.#dropped, this.#timed(trace)))
       return this.unhandled.refuse(own, tag, 'mailbox-full');
     this.#options.ready();
     return undefined;
@@ -204,7 +215,7 @@ export class Inbox {
       hasRoom: () => this.mailbox.hasRoom,
       isOver: () => this.#options.over,
       line: () => this.#inLine,
-      put: (event, row, tag, terms) => this.mailbox.put(event, row, undefined, tag, terms),
+      put: (event, row, tag, terms) => this.mailbox.put(event, row, this.#timed(), tag, terms),
       take: (row) => this.mailbox.discardMarked(row, () => {}),
       ready: () => this.#options.ready(),
     });

@@ -38,6 +38,8 @@ export interface InstanceEffects {
   readonly scrubber: Scrubber;
   /** Observes what is sent; absent when nobody listens. */
   readonly messages?: Pick<MessageObserver, 'begin'> | undefined;
+  /** Whether instances of the agent are inspected; absent when nobody inspects. */
+  readonly inspects?: ((agent: ResolvedAgent) => boolean) | undefined;
   /** Called with every event before it is queued. */
   readonly sent?: ((event: object) => void) | undefined;
   /** Returns the number of envelopes handled on this seat that other agents sent. */

@@ -265,7 +265,7 @@ export class Mailbox {
         while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked && !this.#isTraced(over))
           over += 1;
       } else {
-        const { headers, sentAt, told, from } = trace;
+        const { headers, sentAt, told, from, isTimed } = trace;
         // Nobody hears when each was handled, so all that share the trace are handled in it.
         if (!told && from === undefined)
           while (
@@ -275,7 +275,7 @@ export class Mailbox {
           )
             over += 1;
         if (from !== undefined) batch.push(slot, -1, from, 0, null);
-        if (headers !== null || told) batch.push(slot, 0, headers, sentAt, told);
+        if (headers !== null || told || isTimed === true) batch.push(slot, 0, headers, sentAt, told);
       }
       if (over - at === 1) {
         const index = at & this.#mask;

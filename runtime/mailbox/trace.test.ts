@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { eventOf, runAt, runCount, traceAt, type Batch } from './batch.ts';
 import { Mailbox } from './mailbox.ts';
 import { NO_TERMS } from './terms.ts';
-import { isSampled, isTrace, type Trace } from './trace.ts';
+import { isSampled, isTrace, SentTimes, type Trace } from './trace.ts';
 
 const trace = (n: number): Trace => ({ headers: { traceparent: `t${n}` }, sentAt: n, told: true });
 
@@ -103,4 +103,20 @@ test('a trace is sampled by its last flag', () => {
   expect(isSampled({ traceparent: '00-a-b-03' })).toBe(true);
   expect(isSampled({ traceparent: '00-a-b-00' })).toBe(false);
   expect(isSampled({})).toBe(false);
+});
+
+test('the time of what is sent is told with it; what is sent at the same time has one, and crosses as one run', () => {
+  const times = new SentTimes();
+  const box = new Mailbox(1000);
+  for (const [n, at] of [1, 1.2, 1.4, 9, 9.1].entries())
+    box.offer({ type: 'e', n }, 0, NO_TERMS, undefined, times.at(at));
+  const traced = trace(7);
+  box.offer({ type: 'e', n: 5 }, 0, NO_TERMS, undefined, times.at(9.1, traced));
+  const batch: Batch = [];
+  box.take(batch, 0, 1000);
+  const rows = Array.from(
+    { length: runCount(batch) },
+    (_, n) => traceAt(batch, n)?.sentAt ?? runAt(batch, n).length,
+  );
+  expect(rows).toEqual([1, 3, 9, 2, 7, 1]);
 });

@@ -11,6 +11,26 @@ export interface Trace {
   readonly told: boolean;
   /** The address of the agent that sent the envelope by way of the host. */
   readonly from?: string | undefined;
+  /** The thread is to know when it was sent, although nobody is told when it was handled. */
+  readonly isTimed?: true;
+}
+
+/** Milliseconds within which what is sent to one instance counts as sent at the same time: it crosses as one run. */
+const SAME_MS = 0.5;
+
+/** The times of the envelopes of one way, which an inspector shows: of many at once it has one. */
+export class SentTimes {
+  #last: Trace | undefined;
+
+  /** What goes with an envelope that is sent now. One that is told of has its own time. */
+  at(now: number, given?: Trace): Trace {
+    if (given?.told === true) return given;
+    if (given?.from !== undefined) return { ...given, isTimed: true };
+    const headers = given?.headers ?? null;
+    const last = this.#last;
+    if (last !== undefined && last.headers === headers && now - last.sentAt < SAME_MS) return last;
+    return (this.#last = { headers, sentAt: now, told: false, isTimed: true });
+  }
 }
 
 /** Headers are few and short, because they come with many envelopes, and from threads. */

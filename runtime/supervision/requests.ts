@@ -18,7 +18,7 @@ const PLACE_AGAIN_MS = 1000;
 
 export interface RequestsOptions extends Pick<
   InstanceEffects,
-  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
+  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'inspects' | 'sent' | 'draining'
 > {
   /** As that of instances, when it is known. */
   readonly node: () => number | undefined;
@@ -52,7 +52,7 @@ export interface RequestsOptions extends Pick<
 export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, node, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
-  const { secrets, endCalls, snapshots, ledgers, warn, assertRunning, forget } = options;
+  const { secrets, endCalls, snapshots, ledgers, warn, assertRunning, forget, inspects } = options;
   const { shelve, unshelve, watched } = options;
   const suspend = (address: string): void => {
     secrets().suspend(address);
@@ -73,6 +73,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
     deadLetters,
     scrubber,
     messages,
+    inspects,
     sent,
     draining,
     fromPeers: (seat) => broker.handled(seat),

@@ -334,6 +334,7 @@ export class RuntimeSystem {
       deadLetters: this.deadLetters,
       scrubber: this.scrubber,
       messages: this.messages,
+      inspects: this.inspection && ((agent) => this.inspection?.wants(agent) === true),
       sent: options.sent,
       draining: () => this.#shut,
       broker: this.#broker,

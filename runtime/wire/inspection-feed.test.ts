@@ -1,14 +1,14 @@
 import { createActor, createMachine, type AnyActorRef } from 'xstate';
 import { expect, test } from 'vitest';
 import { InspectionFeed } from './inspection-feed.ts';
-import type { InspectionEvent, Naming } from './inspection.ts';
+import type { Naming, Shown } from './inspection.ts';
 
 /** A feed in a world in which converting one event takes `costMs`, and the host takes batches when it is told to. */
 function rig({ costMs = 0 } = {}) {
   let time = 0;
   const immediates: (() => void)[] = [];
   const timers: (() => void)[] = [];
-  const batches: { events: readonly InspectionEvent[]; sampled: number; take: () => void }[] = [];
+  const batches: { events: readonly Shown[]; sampled: number; take: () => void }[] = [];
   const feed = new InspectionFeed({
     loop: { immediate: (run) => void immediates.push(run) },
     clock: { setTimeout: (run) => timers.push(run) },

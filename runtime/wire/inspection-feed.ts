@@ -1,5 +1,5 @@
 import type { AnyActorRef } from 'xstate';
-import { toInspection, type InspectionEvent, type Naming } from './inspection.ts';
+import { toInspection, toLogLine, type LogLine, type Naming, type Shown } from './inspection.ts';
 import type { Inspected } from '../xstate/inspected.ts';
 import { snapshotOf } from '../xstate/xstate5.ts';
 import type { Clock } from '../base/clock.ts';
@@ -25,7 +25,7 @@ export interface InspectionFeedOptions {
   /** Milliseconds, for the budget. */
   readonly now: () => number;
   /** Resolves when the host has taken the events. */
-  readonly send: (events: readonly InspectionEvent[], sampled: number) => Promise<unknown>;
+  readonly send: (events: readonly Shown[], sampled: number) => Promise<unknown>;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface InspectionFeedOptions {
  */
 export class InspectionFeed {
   readonly #options: InspectionFeedOptions;
-  #events: InspectionEvent[] = [];
+  #events: Shown[] = [];
   /** Actors of which only the latest state is still to be shown. */
   readonly #behind = new Map<AnyActorRef, Naming>();
   /** Actors that were shown and have not ended, because XState does not announce one that is stopped. */
@@ -65,6 +65,21 @@ export class InspectionFeed {
         // Left-out events are reported when there is room again.
         if (this.#armed) return;
       } else this.#convert(told, naming);
+    } catch {
+      this.#sampled += 1;
+    }
+    this.#arm();
+  }
+
+  /** Shows a line that an agent wrote to the log, if there is room: the log has it in any case. Never throws. */
+  log(line: Pick<LogLine, 'sessionId' | 'level' | 'message' | 'fields'>, naming: Naming): void {
+    try {
+      if (this.#isFull || this.#hasNoRoom()) this.#sampled += 1;
+      else {
+        const began = this.#options.now();
+        this.#events.push(toLogLine(line, naming));
+        this.#spent += this.#options.now() - began;
+      }
     } catch {
       this.#sampled += 1;
     }

@@ -42,6 +42,8 @@ export type InspectionEvent =
       readonly type: '@xstate.event';
       readonly event: { readonly type: string };
       readonly sourceId: string | undefined;
+      /** Of an instance: the milliseconds from the sending to the turn, and the id of its trace; viewers other than Holdfast's ignore it. */
+      readonly holdfast?: { readonly waitedMs?: number; readonly traceId?: string };
     })
   | (Base & {
       readonly type: '@xstate.snapshot';
@@ -50,6 +52,22 @@ export type InspectionEvent =
       /** Of an instance after a turn: the milliseconds that it took; viewers other than Holdfast's ignore it. */
       readonly holdfast?: { readonly tookMs: number };
     });
+
+/** A line that an agent wrote to the log, JSON-safe. Only Holdfast's own page has a use for it. */
+export interface LogLine extends Base {
+  readonly type: '@holdfast.log';
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+}
+
+/** What the page is told of actors. */
+export type Shown = InspectionEvent | LogLine;
+
+/** What every inspector understands. */
+export function isInspection(shown: Shown): shown is InspectionEvent {
+  return shown.type !== '@holdfast.log';
+}
 
 /** Names the actors of one system within the whole tree. */
 export interface Naming {
@@ -96,6 +114,7 @@ export function toInspection(told: Inspected, naming: Naming): InspectionEvent |
         type: '@xstate.event',
         event,
         sourceId: told.sourceId ?? (sourceRef && naming.idOf(sourceRef)),
+        ...shownTimes(told),
       };
     case '@xstate.snapshot':
       return {
@@ -108,6 +127,37 @@ export function toInspection(told: Inspected, naming: Naming): InspectionEvent |
     default:
       return undefined;
   }
+}
+
+function shownTimes({ waitedMs, traceId }: Inspected): object {
+  if (waitedMs === undefined && traceId === undefined) return {};
+  return {
+    holdfast: { ...(waitedMs !== undefined && { waitedMs }), ...(traceId !== undefined && { traceId }) },
+  };
+}
+
+/** A line of the log as viewers have it. */
+export function toLogLine(
+  { sessionId, level, message, fields }: Pick<LogLine, 'sessionId' | 'level' | 'message' | 'fields'>,
+  naming: Naming,
+): LogLine {
+  const shown = jsonSafe(fields, naming);
+  return {
+    rootId: naming.rootId,
+    sessionId,
+    createdAt: String(naming.date()),
+    id: naming.nextId(),
+    _version: INSPECT_VERSION,
+    type: '@holdfast.log',
+    level,
+    message: jsonSafe(message) as string,
+    fields: isRecord(shown) ? shown : { value: shown },
+  };
+}
+
+/** A list is none, nor is what stands for a date or an actor. */
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const definitions = new WeakMap<object, string>();

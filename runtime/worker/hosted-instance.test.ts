@@ -84,11 +84,35 @@ it('shows what its actors do when it is asked to, and otherwise nothing', () => 
   const machine = createMachine({ on: { go: {} } });
   for (const inspected of [true, false]) {
     const observe = vi.fn<() => void>();
-    const { ask } = host(machine, { inspected }, {}, { inspection: { observe } });
+    const { ask } = host(machine, { inspected }, {}, { inspection: { observe, log: () => {} } });
     ask({ type: 'go' });
     expect(observe.mock.calls.length > 3).toBe(inspected);
     expect(observe.mock.calls.length > 0).toBe(inspected);
   }
+});
+
+it('shows how long an event waited, and the lines that its agent writes to the log', () => {
+  const told: unknown[] = [];
+  const inspection = {
+    observe: (seen: object) => void told.push(seen),
+    log: (line: object) => void told.push(line),
+  };
+  const { instance } = host(
+    createMachine({ on: { go: {} } }),
+    { inspected: true },
+    {},
+    { inspection, now: () => 112.5 },
+  );
+  instance.sentAt = 100;
+  instance.turn({ type: 'go' }, undefined);
+  instance.logged('warn', 'slow', { n: 1 });
+  expect(told).toContainEqual(expect.objectContaining({ type: '@xstate.event', waitedMs: 12.5 }));
+  expect(told).toContainEqual({
+    sessionId: instance.address,
+    level: 'warn',
+    message: 'slow',
+    fields: { n: 1 },
+  });
 });
 
 it('observes its actor only while it is watched', () => {

@@ -26,11 +26,13 @@ import type { Outlet } from './outlet.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
 import { StateReport, type StateReportOptions } from './state-report.ts';
+import { runningTraceId } from './trace-context.ts';
 import { TurnReport } from './turn-report.ts';
 import {
   runningKey,
   threadState,
   type HostBridge,
+  type LogLevel,
   type OpenAsk,
   type Origin,
   type Self,
@@ -48,8 +50,10 @@ export interface HostedInstanceOptions {
   /** What the instance lets out with its state, when it is durable. */
   readonly outlet?: Outlet | undefined;
   readonly clock: ActorClock;
+  /** Milliseconds of the host's clock. Default: how long events wait is not known. */
+  readonly now?: () => number;
   /** Shows what the actors of the instance do, when the request says that it is inspected. */
-  readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
+  readonly inspection?: Pick<InspectionFeed, 'observe' | 'log'> | undefined;
   /** The block in which the thread notes what the slot has handled, and whether an envelope of it is in hand. */
   readonly progress?: Pick<Progress, 'handled' | 'inHand' | 'tell'>;
   readonly owner: InstanceOwner;
@@ -173,6 +177,8 @@ export class HostedInstance {
   };
 
   readonly slot: number;
+  /** When the events were sent whose turns come now, in milliseconds of the host's clock, if that is known. */
+  sentAt: number | undefined;
   /** The schemas of its events; undefined when any event fits. */
   readonly contract: Contract | undefined;
   #deferred: Map<number, PutOff> | undefined;
@@ -329,7 +335,11 @@ export class HostedInstance {
 
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
     const actorRef = this.#actor.ref;
-    this.#options.inspection?.observe({ type: '@xstate.event', actorRef, event, sourceId }, naming);
+    const { inspection, now } = this.#options;
+    const waitedMs =
+      this.sentAt === undefined || now === undefined ? undefined : Math.max(0, rounded(now() - this.sentAt));
+    const traceId = runningTraceId();
+    inspection?.observe({ type: '@xstate.event', actorRef, event, sourceId, waitedMs, traceId }, naming);
     this.#turnBegan = performance.now();
   }
 
@@ -339,7 +349,13 @@ export class HostedInstance {
     if (began === undefined || told.type !== '@xstate.snapshot' || told.actorRef !== this.#actor.ref)
       return told;
     this.#turnBegan = undefined;
-    return { ...told, tookMs: Math.round((performance.now() - began) * 1000) / 1000 };
+    return { ...told, tookMs: rounded(performance.now() - began) };
+  }
+
+  /** The agent has written a line to the log. */
+  logged(level: LogLevel, message: string, fields: object): void {
+    if (this.#naming !== undefined)
+      this.#options.inspection?.log({ sessionId: this.address, level, message, fields }, this.#naming);
   }
 
   /** Whether the actors sent each other more than fits one turn. */
@@ -752,6 +768,11 @@ function unpersistable(address: string, cause: unknown): HoldfastError {
       cause,
     },
   );
+}
+
+/** To microseconds. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 function deliver(actor: HostedActor, event: AnyEventObject): void {

@@ -173,7 +173,10 @@ export class InstanceBridge implements HostBridge, InstanceOwner {
       const { address, incarnation } = this.self;
       const { logReports } = this.#thread;
       if (this.over) logReports.add(-1, level, message, { ...fields, address, incarnation });
-      else logReports.add(this.#slot, level, message, fields);
+      else {
+        logReports.add(this.#slot, level, message, fields);
+        this.#instance?.logged(level, message, fields);
+      }
     };
   }
 

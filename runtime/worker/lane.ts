@@ -187,6 +187,7 @@ export class Lane {
     const { asks } = run;
     const sender = queued.from ?? inflow.from;
     const time = asks === null ? 0 : now();
+    instance.sentAt = queued.trace?.sentAt;
     const end = Math.min(run.length, queued.at + max);
     const from = queued.at;
     let at = from;

@@ -1,5 +1,6 @@
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
+import type { SentTimes } from '../mailbox/trace.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
 import type { Peer } from './peer-ports.ts';
 import type { Self } from './thread-state.ts';
@@ -32,6 +33,8 @@ export interface Line {
   activate: boolean;
   /** The sender had ended before, so nothing goes out. */
   over: boolean;
+  /** Present once somebody inspects what the thread sends. */
+  times?: SentTimes;
 }
 
 /** The capacity of the mailbox until the host has named one: the default of an agent. */

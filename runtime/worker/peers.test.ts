@@ -26,6 +26,7 @@ function rig(isAnswered = true): Rig {
   const now = (): number => performance.now();
   const turns = new Turns({ progress, now, beforeAck() {}, expired() {}, refused() {} });
   const peers = new Peers({
+    isInspected: () => false,
     turns,
     clock: { setTimeout, clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout), now },
     instanceAt: () => undefined,

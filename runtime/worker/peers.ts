@@ -4,7 +4,7 @@ import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import type { Ack, Attachment } from '../mailbox/outbox.ts';
 import { sharesMemory } from '../mailbox/size.ts';
-import { isSampled } from '../mailbox/trace.ts';
+import { isSampled, SentTimes, type Trace } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
@@ -44,6 +44,8 @@ export interface PeersOptions {
   readonly warn: (message: string) => void;
   /** Whether this thread may share memory with others. */
   readonly sharedMemory: boolean;
+  /** Whether an inspector shows how long what is sent waits. */
+  readonly isInspected: () => boolean;
 }
 
 /**
@@ -153,12 +155,17 @@ export class Peers implements PeerBridge {
     const found = line.over ? 'stale-incarnation' : unfit(event, line);
     if (typeof found === 'string') return this.#discardUnfit(line, event, tag, found);
     if (found !== undefined) event = ownEvent(event as object, found);
-    const headers = currentTrace();
-    const trace = headers && { headers, sentAt: this.#options.clock.now(), told: isSampled(headers) };
-    if (!line.mailbox.offer(event, tag, terms, undefined, trace))
+    if (!line.mailbox.offer(event, tag, terms, undefined, this.#traceFor(line)))
       return this.#discard(line, event, tag, 'mailbox-full');
     if (line.open !== undefined) line.open.peer.outbox.ready(line.open.attachment);
     else if (!line.connecting) void this.#connect(line);
+  }
+
+  #traceFor(line: Line): Trace | undefined {
+    const headers = currentTrace();
+    const { clock, isInspected } = this.#options;
+    const trace = headers && { headers, sentAt: clock.now(), told: isSampled(headers) };
+    return isInspected() ? (line.times ??= new SentTimes()).at(clock.now(), trace) : trace;
   }
 
   #discardUnfit(line: Line, event: unknown, tag: Tag, found: DeadLetterReason | 'too-deep'): void {

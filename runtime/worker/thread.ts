@@ -110,6 +110,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   let uses = 0;
   /** Whether an instance has begun whose states are committed before they are told. */
   let commitsStates = false;
+  /** An instance of the thread is, or was, inspected. */
+  let isInspected = false;
   const reports = new Reports(
     (items, moving = []) => {
       link.tell(moving, 'report' satisfies HostMethod, items);
@@ -194,6 +196,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     flush: reports.flush,
     warn,
     sharedMemory: data.sharedMemory === true,
+    isInspected: () => isInspected,
   });
   threadState().peers = peers;
   const inspection = new InspectionFeed({
@@ -496,6 +499,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
             touched: () => bridge.touched(),
           })
         : undefined;
+    if (request.inspected === true) isInspected = true;
     if (outlet !== undefined) {
       commitsStates = true;
       bridge.letsOutBy(outlet);
@@ -511,6 +515,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       reports,
       outlet,
       clock: machineClock,
+      now,
       inspection,
       progress,
     });

@@ -47,6 +47,13 @@ export function currentTrace(): TraceHeaders | undefined {
   return Object.keys(headers).length === 0 ? trace : headers;
 }
 
+/** The id of the trace that the running turn belongs to, 32 hexadecimal digits; undefined when there is none. */
+export function runningTraceId(): string | undefined {
+  const { traceparent } = threadState().traces?.getStore()?.headers ?? {};
+  const [, id = ''] = traceparent?.split('-', 2) ?? [];
+  return id.length === 32 ? id : undefined;
+}
+
 /** Runs work that belongs to no trace and no instance, or to others than the current ones. */
 export function outsideAll(run: () => void): void {
   const { outside, traces, origin } = threadState();

@@ -24,6 +24,14 @@ test('a link works once, and gives the secret of a session, which comes as a hea
   expect(made.hasSession({ headers: {} })).toBe(false);
 });
 
+test('a link to act gives another session than one to look on', () => {
+  const { made, tokenOf } = access();
+  const [looking, acting] = [made.link(), made.link(true)].map((link) => made.exchange(tokenOf(link)));
+  const mayAct = (session = '') => made.mayAct({ headers: { authorization: `Bearer ${session}` } });
+  expect([mayAct(looking), mayAct(acting), mayAct()]).toEqual([false, true, false]);
+  expect(made.hasSession({ headers: { authorization: `Bearer ${acting}` } })).toBe(true);
+});
+
 test('a link is too old after ten minutes, and the oldest of too many is forgotten', () => {
   const { made, tokenOf, pass } = access();
   const late = tokenOf(made.link());

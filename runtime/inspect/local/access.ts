@@ -15,9 +15,11 @@ const mostLinks = 16;
  */
 export class Access {
   readonly #clock: Pick<Clock, 'now'>;
+  /** Of those who look on, and of those who may act too. */
   readonly #session = secret();
+  readonly #acting = secret();
   readonly #relay = secret();
-  readonly #links = new Map<string, number>();
+  readonly #links = new Map<string, { readonly until: number; readonly mayAct: boolean }>();
   #port = 0;
 
   constructor(clock: Pick<Clock, 'now'>) {
@@ -34,10 +36,10 @@ export class Access {
     return `http://127.0.0.1:${this.#port}/`;
   }
 
-  /** A link to the page that works once, for 10 minutes. */
-  link(): string {
+  /** A link to the page that works once, for 10 minutes; on the page one may act, or look on. */
+  link(mayAct = false): string {
     const token = secret();
-    this.#links.set(token, this.#clock.now() + LINK_MS);
+    this.#links.set(token, { until: this.#clock.now() + LINK_MS, mayAct });
     const [oldest] = this.#links.keys();
     if (this.#links.size > mostLinks && oldest !== undefined) this.#links.delete(oldest);
     return `${this.url}?token=${token}`;
@@ -50,10 +52,10 @@ export class Access {
 
   /** The secret of the session for the token of a link, which is used up. */
   exchange(token: string): string | undefined {
-    const until = this.#links.get(token);
+    const link = this.#links.get(token);
     this.#links.delete(token);
-    if (until === undefined || until < this.#clock.now()) return undefined;
-    return this.#session;
+    if (link === undefined || link.until < this.#clock.now()) return undefined;
+    return link.mayAct ? this.#acting : this.#session;
   }
 
   /** It was sent to this server by its own name, and by no other site. */
@@ -66,8 +68,13 @@ export class Access {
     return site === undefined || site === 'same-origin' || site === 'none' || isVisit(headers);
   }
 
-  hasSession({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
-    return isSame(headers.authorization ?? '', `Bearer ${this.#session}`);
+  hasSession(request: Pick<IncomingMessage, 'headers'>): boolean {
+    return isSame(request.headers.authorization ?? '', `Bearer ${this.#session}`) || this.mayAct(request);
+  }
+
+  /** It comes from a page on which one may act. */
+  mayAct({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+    return isSame(headers.authorization ?? '', `Bearer ${this.#acting}`);
   }
 
   mayRelay(token: string | null): boolean {

@@ -70,6 +70,37 @@ describe.skipIf(!hasBrowser)('what is looked at', () => {
     expect(problems).toEqual([]);
   });
 
+  test('is gone to by its name, and what may be done is done, with the keyboard alone', async () => {
+    const { page, problems } = await desk('#actor=support/c7');
+    await expect.poll(() => name(page), patience).toBe('support/c7');
+    const dialog = page.locator('#palette');
+    const found = (): Promise<string[]> => dialog.getByRole('option').allTextContents();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('c39');
+    await expect.poll(found, patience).toEqual(['actorsupport/c39']);
+    await page.keyboard.press('Enter');
+    await expect.poll(() => name(page), patience).toBe('support/c39');
+    expect(await dialog.isVisible()).toBe(false);
+    // Also while something is typed elsewhere.
+    await page.keyboard.press('/');
+    await page.keyboard.press('Control+k');
+    expect((await found())[0]).toBe('viewThreads1');
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.type('support');
+    expect((await found())[0]).toBe('agentsupport');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('#fleet-name').textContent(), patience).toBe('support');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('nothing of the kind');
+    expect(await page.locator('#palette-said').textContent()).toBe('Nothing is called that.');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    expect(await dialog.isVisible()).toBe(false);
+    expect(problems).toEqual([]);
+  });
+
   test('is found by one field: by a part of its name at once, by states and more by the runtime, and what cannot be read is said', async () => {
     const { page, problems } = await desk();
     await page.keyboard.press('/');
@@ -83,6 +114,14 @@ describe.skipIf(!hasBrowser)('what is looked at', () => {
     await expect.poll(() => said.textContent(), patience).toBe('3 found');
     expect(await rows(page)).toEqual(['support/c0', 'support/c1', 'support/c2']);
     expect(hash(page)).toContain('find=state%3Abusy');
+    // What contexts are searched for is about people: a page that is loaded again has it, and no address.
+    await field.fill('context.customer = acme');
+    await expect.poll(() => said.textContent(), patience).toBe('0 found');
+    expect(page.url()).not.toContain('acme');
+    await page.reload();
+    await expect.poll(() => field.inputValue(), patience).toBe('context.customer = acme');
+    await field.fill('state:busy');
+    await expect.poll(() => said.textContent(), patience).toBe('3 found');
     await page.reload();
     await expect.poll(() => said.textContent(), patience).toBe('3 found');
     await field.fill('is:odd');

@@ -25,6 +25,10 @@ function hall() {
         listener = heard;
         return () => (listener = undefined);
       },
+      scrub: <T>(value: T): T => {
+        const text = JSON.stringify(value);
+        return text.includes('later') ? (JSON.parse(text.replaceAll('later', '[secret]')) as T) : value;
+      },
     },
     clock: {
       now: () => now,
@@ -61,7 +65,10 @@ function viewer(parts = 0) {
         return state.parts > 0;
       },
     }),
-    tell: (events) => void heard.push(`events ${events.map(({ id }) => id).join()}`),
+    tell(events) {
+      heard.push(`events ${events.map(({ id }) => id).join()}`);
+      return undefined;
+    },
     catchUp: (missed) =>
       void heard.push(`latest ${missed.map(({ id, hasBegun }) => `${id}${hasBegun ? '!' : ''}`).join()}`),
     tick() {
@@ -161,4 +168,57 @@ test('what cannot be shown in a timer ends nothing; when it goes better, all vie
   expect(run(1000)).toBe(1);
   expect(failures).toEqual([broken]);
   expect(heard).toEqual(['all', 'status']);
+});
+
+/** One of whose events those who come later are told; it is told of theirs. */
+function remembering() {
+  const recent: string[] = [];
+  const made: Viewer = {
+    begin: () => {},
+    recall: (text) => void recent.push(text),
+    tell: (events) => JSON.stringify(events),
+    catchUp: () => {},
+    isFull: () => false,
+  };
+  const ids = (n: number): unknown =>
+    (JSON.parse(recent[n] ?? '') as (InspectionEvent[] | null)[]).map((batch) => batch?.map(({ id }) => id));
+  return { made, recent, ids };
+}
+
+test('who comes is told what others were told before, where nobody was, and no value that is a secret by now', () => {
+  const { audience, tell, costs, pass } = hall();
+  const { made, ids } = remembering();
+  const first = audience.join(made);
+  tell(event('a', 'one'), event('a', 'of later'));
+  audience.join({ ...made })();
+  first();
+  tell(event('a', 'unseen'));
+  audience.join(made);
+  expect([ids(0), ids(1), ids(2)]).toEqual([
+    [],
+    [['one', 'of [secret]']],
+    [['one', 'of [secret]'], undefined],
+  ]);
+  // What was too much for the host was told nobody either.
+  costs(10);
+  tell(event('a', 'two'));
+  tell(event('a', 'left out'), event('a', 'and this'));
+  costs(0);
+  pass(1000);
+  tell(event('a', 'three'));
+  audience.join({ ...made });
+  expect(ids(3)).toEqual([['one', 'of [secret]'], undefined, ['two'], undefined, ['three']]);
+});
+
+test('what is remembered for those who come is bounded', () => {
+  const { audience, tell } = hall();
+  const { made, recent } = remembering();
+  audience.join(made);
+  for (let n = 0; n < 5; n += 1) tell(event('a', `${n} ${'x'.repeat(900_000)}`));
+  audience.join({ ...made });
+  const [, text = ''] = recent;
+  expect(text.length).toBeLessThan(2_100_000);
+  expect(text).not.toContain('"2 x');
+  expect(text).toContain('"3 x');
+  expect(text).toContain('"4 x');
 });

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { contained } from '../../base/contained.ts';
-import type { InspectionEvent } from '../../wire/inspection.ts';
+import type { Shown } from '../../wire/inspection.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 
 /** Of each 100 ms of the host so many go into telling viewers; beyond them only latest states, a moment later. */
@@ -10,6 +10,10 @@ const budgetMs = 8;
 const tickMs = 1000;
 /** Actors of which something was left out that are told of at one time; the others have their turn in the next window. */
 const mostAtOnce = 500;
+/** Characters of what was told last that are kept for who comes later, or loads the page again. */
+const mostRecent = 2_000_000;
+/** Nobody was told what happened then. */
+const GAP = 'null';
 
 /** An actor of which something was left out. */
 export interface Missed {
@@ -24,8 +28,10 @@ export interface Viewer {
   begin(): void;
   /** Tells the next part of what it began. Returns whether there is more. */
   more?(): boolean;
-  /** Tells what came since. */
-  tell(events: readonly InspectionEvent[]): void;
+  /** Tells what others were told before it came: a list of batches as JSON, with null where nobody was told. */
+  recall?(recent: string): void;
+  /** Tells what came since. Returns it as JSON where those who come later are to be told it, too. */
+  tell(events: readonly Shown[]): string | undefined;
   /** Tells what is now of actors of which something was left out. */
   catchUp(missed: readonly Missed[]): void;
   /** Each second: tells what changes by itself. */
@@ -35,10 +41,12 @@ export interface Viewer {
 }
 
 export interface AudienceOptions {
-  readonly hub: Pick<InspectionHub, 'listen'>;
+  readonly hub: Pick<InspectionHub, 'listen' | 'scrub'>;
   readonly clock: Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>;
   /** Milliseconds, for the budget. */
   readonly now: () => number;
+  /** All that was ever told, in batches of JSON: of a record, after which nothing comes. Default: what was told last. */
+  readonly recorded?: readonly string[] | undefined;
   /** Is told what could not be shown; the viewers get the latest states when it goes better. */
   readonly failed: (error: unknown) => void;
 }
@@ -56,6 +64,9 @@ export class Audience {
   readonly #beginning = new Set<Viewer>();
   /** Actors of which something was left out; whether that they began is among it. */
   readonly #missed = new Map<string, boolean>();
+  /** What was told last, the oldest first. */
+  readonly #recent: string[] = [];
+  #recentSize = 0;
   #leave: (() => void) | undefined;
   #tick: unknown;
   #next: unknown;
@@ -78,10 +89,10 @@ export class Audience {
 
   /** Returns the end of it. */
   join(viewer: Viewer): () => void {
-    const { hub } = this.#options;
     this.#begin(viewer);
     viewer.tick?.();
-    this.#leave ??= hub.listen((events) => this.#take(events));
+    viewer.recall?.(`[${(this.#options.recorded ?? this.#before()).join(',')}]`);
+    this.#leave ??= this.#options.hub.listen((events) => this.#take(events));
     this.#viewers.add(viewer);
     this.#wait();
     return () => {
@@ -111,16 +122,25 @@ export class Audience {
     this.#goOn();
   }
 
-  #take(events: readonly InspectionEvent[]): void {
+  #take(events: readonly Shown[]): void {
     if (this.#isBusy()) {
       this.#leftOut += events.length;
+      this.#noteGap();
       for (const { type, sessionId } of events)
         if (type === '@xstate.actor') this.#missed.set(sessionId, true);
         else if (!this.#missed.has(sessionId)) this.#missed.set(sessionId, false);
       this.#goOn();
       return;
     }
-    this.#spend(() => this.#each((viewer) => viewer.tell(events)));
+    this.#spend(() => {
+      let told: string | undefined;
+      this.#each((viewer) => {
+        const text = viewer.tell(events);
+        told ??= text;
+      });
+      if (told === undefined) this.#noteGap();
+      else this.#remember(told);
+    });
   }
 
   /** Each that has room and has missed nothing. */
@@ -141,6 +161,30 @@ export class Audience {
       }
       if (this.#missed.size + this.#beginning.size > 0) this.#goOn();
     }, windowMs);
+  }
+
+  #before(): readonly string[] {
+    if (this.#viewers.size === 0) this.#noteGap();
+    return this.#recent.map((text) => this.#clean(text));
+  }
+
+  /** Without the values that were none of a secret when it was told. */
+  #clean(text: string): string {
+    const { hub } = this.#options;
+    return hub.scrub(text) === text ? text : JSON.stringify(hub.scrub(JSON.parse(text)));
+  }
+
+  #noteGap(): void {
+    if (this.#recent.length > 0 && this.#recent.at(-1) !== GAP) this.#remember(GAP);
+  }
+
+  #remember(text: string): void {
+    this.#recent.push(text);
+    this.#recentSize += text.length;
+    let gone = 0;
+    while (this.#recentSize > mostRecent) this.#recentSize -= this.#recent[gone++]?.length ?? 0;
+    // By many at a time: each time moves all that stay.
+    if (gone > 0) this.#recent.splice(0, gone);
   }
 
   #tellMissed(): void {

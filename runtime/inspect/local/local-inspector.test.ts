@@ -201,7 +201,7 @@ test('a page hears what there is, then what happens, and the status', async () =
   tell(event('one'), event('two'));
   await vi.waitFor(() => expect(page.soFar()).toContain('"two"'));
   const kinds = [...page.soFar().matchAll(/^event: (.*)$/gm)].map(([, kind]) => kind);
-  expect(kinds).toEqual(['machine', 'replay', 'status', 'events']);
+  expect(kinds).toEqual(['machine', 'replay', 'status', 'recent', 'events']);
   expect(page.soFar()).toContain('"mayAct":false');
   page.end();
   await vi.waitFor(() => expect(listeners.size).toBe(0));
@@ -234,6 +234,29 @@ test('events are sent and letters replayed only when that is allowed', async () 
   expect((await ask('/accepts', { method: 'POST', headers }, '{"address":"a/1"}')).status).toBe(403);
   const deed = '{"deed":"stop","address":"a/1"}';
   expect((await ask('/deed', { method: 'POST', headers }, deed)).status).toBe(403);
+});
+
+test('of two pages that one may act on whose link says so', async () => {
+  const actions = {
+    send: async () => {},
+    accepts: async () => undefined,
+    replay: async () => {},
+    act: async () => undefined,
+  };
+  const { ask, inspector } = await rig({ actions, allowSend: false });
+  const statuses: (number | undefined)[] = [];
+  for (const link of [inspector.link(), inspector.link({ mayAct: true })]) {
+    const { search } = new URL(link);
+    const [, session = ''] = /content="([\w-]{43})"/.exec(await (await ask(`/${search}`)).whole) ?? [];
+    const authorization = `Bearer ${session}`;
+    const page = await ask('/events', { headers: { authorization } });
+    await vi.waitFor(() => expect(page.soFar()).toContain(`"mayAct":${statuses.length === 1}`));
+    page.end();
+    const headers = { authorization, ...json };
+    const body = JSON.stringify({ address: 'a/1', event: { type: 'go' } });
+    statuses.push((await ask('/send', { method: 'POST', headers }, body)).status);
+  }
+  expect(statuses).toEqual([403, 204]);
 });
 
 test('an event reaches the instance, a letter is replayed, and what is wrong is said', async () => {

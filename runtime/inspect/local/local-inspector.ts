@@ -18,8 +18,11 @@ import { wholeViewer } from './whole-viewer.ts';
 
 /** The page of the running inspector. */
 export interface InspectorPage {
-  /** Returns a new link to the page, which works once, within 10 minutes. */
-  link(): string;
+  /**
+   * Returns a new link to the page, which works once, within 10 minutes. `mayAct`: whether the page may do what it offers, and not
+   * only look on; default: the option `allowSend`.
+   */
+  link(options?: { readonly mayAct?: boolean }): string;
   /**
    * The address of the relay, for `createWebSocketReceiver({ server })` of `@statelyai/inspect` and other programs that
    * read its events from a WebSocket. It works as long as the runtime runs, so treat it as a password.
@@ -36,10 +39,14 @@ export interface LocalInspectorOptions {
   readonly page: 'local' | 'stately';
   /** What a page that shows these actors is told each second, by name: JSON-safe, without the values of secrets. */
   readonly figures: (shown: ReadonlySet<string>) => Figures;
+  /** The batches of a record, as JSON, which is shown instead of what happens. */
+  readonly recorded?: readonly string[] | undefined;
   /** What the page may ask at any time, by path: the answers are JSON-safe, and undefined for what makes no sense. */
   readonly questions?: ReadonlyMap<string, Question> | undefined;
-  /** What the page may do; absent: it looks on. */
+  /** What a page may do; absent: all look on. */
   readonly actions?: PageActions | undefined;
+  /** Whether pages may do it whose link says nothing of that. Default: they may. */
+  readonly allowSend?: boolean | undefined;
   /** Milliseconds, for the budget of the host. Default: `performance.now`. */
   readonly now?: (() => number) | undefined;
   /** Is told what went wrong with a viewer or its connection. */
@@ -70,6 +77,8 @@ export interface RunningInspector extends InspectorPage {
 /** Bytes that a viewer may have waiting: what it takes a page a moment to read. */
 const mostUnread = 4 * 1024 * 1024;
 const mostBody = 64 * 1024;
+/** Milliseconds between two times that a record is told the figures of all instances. */
+const wholeMs = 10_000;
 const mostViewers = 16;
 
 const headers = {
@@ -107,16 +116,19 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
   const audience = new Audience({
     hub,
     clock,
+    recorded: options.recorded,
     now: options.now ?? (() => performance.now()),
     failed: (error) => failed(error, 'what viewers were to be told'),
   });
   const machines = new Machines();
   const pages = new Map<string, PageViewer>();
-  const figures = (shown: ReadonlySet<string>): Figures => ({
-    ...options.figures(shown),
-    mayAct: options.actions !== undefined,
-    leftOut: audience.leftOut,
-  });
+  const figuresFor =
+    (acts: boolean) =>
+    (shown: ReadonlySet<string>): Figures => ({
+      ...options.figures(shown),
+      mayAct: acts,
+      leftOut: audience.leftOut,
+    });
   // Few bytes, soon: nobody holds a connection open with a request that does not end.
   const limits = { requestTimeout: 10_000, headersTimeout: 10_000 };
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
@@ -154,7 +166,11 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     if (request.method === 'POST' && question !== undefined) return tell(request, response, question);
     if (request.method === 'POST') return act(request, response, path);
     if (request.method !== 'GET') return answer(response, 405, 'GET and POST only\n');
-    return watch(response);
+    return watch(response, mayAct(request), query.has('whole'));
+  }
+
+  function mayAct(request: IncomingMessage): boolean {
+    return options.actions !== undefined && access.mayAct(request);
   }
 
   async function sendFile(response: ServerResponse, path: string): Promise<void> {
@@ -181,19 +197,23 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     );
   }
 
-  function watch(response: ServerResponse): void {
+  /** `isWhole`: all that each event carries, with the status now and then, as a record is made of. */
+  function watch(response: ServerResponse, acts: boolean, isWhole: boolean): void {
     if (audience.size >= mostViewers)
       return answer(response, 503, 'too many pages are open; close one, then load this one again\n');
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     const write = (kind: string, data: string): void =>
       void response.write(`event: ${kind}\ndata: ${data}\n\n`);
     const isFull = (): boolean => response.writableLength > mostUnread;
-    if (page === 'stately') {
-      const whole = (kind: string, events: object): void => write(kind, JSON.stringify(events));
-      response.on('close', audience.join(wholeViewer({ hub, clock, write: whole, isFull })));
+    if (page === 'stately' || isWhole) {
+      const whole = (kind: string, told: object): void => write(kind, JSON.stringify(told));
+      const viewer = { hub, clock, write: whole, isFull, hasLines: isWhole };
+      const tick = isWhole ? wholeStatus((status) => whole('status', status)) : undefined;
+      response.on('close', audience.join(wholeViewer({ ...viewer, ...(tick && { tick }) })));
       return;
     }
     const name = randomUUID();
+    const figures = figuresFor(acts);
     const viewer = new PageViewer({ name, hub, clock, machines, figures, write, isFull });
     pages.set(name, viewer);
     const leave = audience.join(viewer);
@@ -201,6 +221,18 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
       pages.delete(name);
       leave();
     });
+  }
+
+  /** Tells the figures of all instances, which are many, now and then. */
+  function wholeStatus(tell: (status: object) => void): () => void {
+    let saidAt = -Infinity;
+    return () => {
+      if (clock.now() - saidAt < wholeMs) return;
+      saidAt = clock.now();
+      const all = new Set<string>();
+      for (const { id, isInstance } of hub.actors()) if (isInstance) all.add(id);
+      tell(options.figures(all));
+    };
   }
 
   /** Each event by itself, as Stately's relay sends them. */
@@ -247,8 +279,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
 
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const { actions } = options;
-    if (actions === undefined)
-      return answer(response, 403, 'this page is read-only; start the runtime with `allowSend: true`\n');
+    if (actions === undefined || !mayAct(request)) return answer(response, 403, readOnly);
     const body = await bodyOf(request, response);
     if (body === undefined) return;
     const { address, event, id } = body as { address?: unknown; event?: unknown; id?: unknown };
@@ -275,7 +306,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
 
   return {
     url: access.url,
-    link: () => access.link(),
+    link: ({ mayAct = options.allowSend ?? true } = {}) => access.link(mayAct),
     relay: access.relay,
     async stop() {
       audience.end();
@@ -286,6 +317,9 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     },
   };
 }
+
+const readOnly =
+  'this page is read-only; start the runtime with `allowSend: true`, or ask its gateway for a link with a token that allows `operate`\n';
 
 const notThat =
   'send an address and an event with a type, the id of a dead letter, or a deed with what it is done to\n';

@@ -35,14 +35,15 @@ export async function openPage(
     clock: system.clock,
     page: options.page,
     port: options.port,
-    questions: questionsOf(fleets, new Search({ hub, clock: system.clock, status: () => fleets.status })),
+    questions: questionsOf(fleets, hub, system.clock),
     figures: (ids) => ({
       ...figures.of(fleets.status, ids),
       fleets: fleets.summaries(),
       letters: system.listDeadLetters().slice(-mostLetters).map(shown),
       unlisted: hub.unknown,
     }),
-    actions: options.allowSend === true ? pageActions(system) : undefined,
+    actions: pageActions(system),
+    allowSend: options.allowSend === true,
     failed: (error, what) => system.logger.warn({ error }, `${what} failed in the inspector; it goes on`),
   });
   if (logger === undefined) process.stderr.write(`holdfast: the inspector is at ${page.link()}\n`);
@@ -55,7 +56,12 @@ export async function openPage(
 }
 
 /** What a page may ask for, beside what it is told by itself. */
-export function questionsOf(fleets: Fleets, search: Search): ReadonlyMap<string, Question> {
+export function questionsOf(
+  fleets: Fleets,
+  hub: Pick<InspectionHub, 'actors' | 'scrub'>,
+  clock: Clock,
+): ReadonlyMap<string, Question> {
+  const search = new Search({ hub, clock, status: () => fleets.status });
   return new Map<string, Question>([
     [
       '/fleet',

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { InspectionEvent } from '../../wire/inspection.ts';
+import type { Shown } from '../../wire/inspection.ts';
 import type { InspectionHub, KnownActor } from '../inspection-hub.ts';
 import type { Missed, Viewer } from './audience.ts';
 import { latestOf } from './latest-of.ts';
@@ -69,8 +69,12 @@ export class PageViewer implements Viewer {
     return this.#listing !== undefined;
   }
 
-  tell(events: readonly InspectionEvent[]): void {
-    this.#write('events', events);
+  recall(recent: string): void {
+    this.#options.write('recent', recent);
+  }
+
+  tell(events: readonly Shown[]): string {
+    return this.#write('events', events);
   }
 
   catchUp(missed: readonly Missed[]): void {
@@ -152,13 +156,15 @@ export class PageViewer implements Viewer {
     write(kind, JSON.stringify(hub.scrub({ ...(kind === 'replay' && { page: name }), listed, isLast })));
   }
 
-  #write(kind: 'events' | 'states', events: readonly InspectionEvent[]): void {
+  #write(kind: 'events' | 'states', events: readonly Shown[]): string {
     const told = events.map((event) => {
       if (event.type !== '@xstate.actor' || event.definition === undefined) return event;
       const { definition, ...rest } = event;
       return { ...rest, machine: this.#machineOf(definition) };
     });
-    this.#options.write(kind, JSON.stringify(told));
+    const text = JSON.stringify(told);
+    this.#options.write(kind, text);
+    return text;
   }
 
   /** Its number; the page is told the definition before the number for the first time. */

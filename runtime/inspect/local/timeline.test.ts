@@ -78,6 +78,15 @@ describe.skipIf(!hasBrowser)('the time line', () => {
     for (let n = 0; n < 3; n += 1) await page.keyboard.press('ArrowLeft');
     await expect.poll(() => active(page), patience).toEqual(['order', 'order.paid']);
     expect(await page.getByRole('slider').getAttribute('aria-valuetext')).toMatch(/, pay$/);
+
+    // The address has the moment: a page that is loaded again shows it, and one that has it no more says so.
+    await expect.poll(() => page.url(), patience).toMatch(/#actor=orders\/7&moment=event\+\d+$/);
+    await page.reload();
+    await expect.poll(() => moment.textContent(), patience).toContain('paid');
+    await expect.poll(() => active(page), patience).toEqual(['order', 'order.paid']);
+    await page.evaluate(`location.hash = location.hash.replace(/moment=.*/, 'moment=gone')`);
+    await page.locator('#moment-gone').waitFor();
+    expect(await moment.isVisible()).toBe(false);
     expect(problems).toEqual([]);
   });
 
@@ -118,14 +127,17 @@ describe.skipIf(!hasBrowser)('the time line', () => {
       await expect.poll(() => page.locator('#moment').isVisible(), patience).toBe(true);
       const places = await page.evaluate<{
         page: number;
+        header: number;
         list: [number, number];
         line: [number, number];
       }>(`(() => {
         const edges = (element) => { const { top, bottom } = element.getBoundingClientRect(); return [top, bottom]; };
         const chosen = document.querySelector('#timeline [aria-selected=true]');
-        return { page: document.documentElement.scrollWidth, list: edges(document.querySelector('#timeline')), line: edges(chosen) };
+        return { page: document.documentElement.scrollWidth, header: document.querySelector('header').clientHeight, list: edges(document.querySelector('#timeline')), line: edges(chosen) };
       })()`);
       expect(places.page).toBeLessThanOrEqual(width);
+      // One or two lines, but on a phone.
+      expect(places.header).toBeLessThanOrEqual(width >= 700 ? 72 : 160);
       expect(places.line[0]).toBeGreaterThanOrEqual(places.list[0] - 1);
       expect(places.line[1]).toBeLessThanOrEqual(places.list[1] + 1);
       expect(places.list[1] - places.list[0]).toBeGreaterThan(100);

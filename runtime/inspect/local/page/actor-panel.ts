@@ -76,6 +76,8 @@ export class ActorPanel {
     byId('actor-state').classList.toggle('over', !isActive);
     if (moment === undefined) this.#chart.mark(snapshot.value, actor.changed, Date.now());
     else this.#drawPast(moment);
+    const states = valueText((moment === undefined ? snapshot : moment.snapshot)?.value);
+    byId('chart').setAttribute('aria-label', `State chart of ${id}${states === '' ? '' : `, in ${states}`}`);
     this.#sayProblem(problem !== undefined && isActive ? `It runs again after ${problem}` : problem);
     this.#sayFigures(actor, figures);
     this.#sayContext(moment === undefined ? snapshot : moment.snapshot);

@@ -140,9 +140,15 @@ export class Actors {
     for (const event of events) {
       if (event.type === '@xstate.actor') this.#begin(event);
       else if (event.type === '@xstate.snapshot') this.#change(event, now);
-      else this.#message(event);
+      else if (event.type === '@xstate.event') this.#message(event);
     }
     if (this.messages.length > 2 * mostMessages) this.messages = this.messages.slice(-mostMessages);
+  }
+
+  /** What was sent before the page was there. */
+  recall(events: readonly InspectionEvent[]): void {
+    for (const event of events) if (event.type === '@xstate.event') this.#message(event);
+    if (this.messages.length > mostMessages) this.messages = this.messages.slice(-mostMessages);
   }
 
   /** Forgets those that ended a while ago. */

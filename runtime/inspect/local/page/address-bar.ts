@@ -1,21 +1,27 @@
 /** What is looked at, as the address of the page says it. */
 export type Place = Readonly<Partial<Record<(typeof parts)[number], string | undefined>>>;
 
-/** An actor, or the fleet of an agent; beside them what is searched for, and which table is shown. */
-const parts = ['actor', 'agent', 'state', 'order', 'find', 'tab'] as const;
+/** An actor, at a moment, or the fleet of an agent; beside them what is searched for, and which table is shown. */
+const parts = ['actor', 'moment', 'agent', 'state', 'order', 'find', 'tab'] as const;
+
+/**
+ * A search for what is in contexts is about people and their business. It is not written into the address, which is copied, seen by
+ * others and synchronized; the tab itself keeps it in its history, so that going back and loading again have it.
+ */
+const isPrivate = (find: string | undefined): find is string => find?.includes('context.') === true;
 
 /** Characters of a part that are read: an address, or a search, has fewer. */
 const mostCharacters = 1000;
 
 /** The address bar: each choice is an entry of the history, so one goes back to it, loads it again, or sends it to somebody. */
 export class AddressBar {
-  #place: Place = placeOf(location.hash);
+  #place: Place = here();
 
   /** `changed` is called when the reader went back, forward, or wrote an address. */
   constructor(changed: (place: Place) => void) {
     addEventListener('popstate', () => {
-      const place = placeOf(location.hash);
-      if (hashOf(place) === hashOf(this.#place)) return;
+      const place = here();
+      if (isSame(place, this.#place)) return;
       this.#place = place;
       changed(place);
     });
@@ -36,16 +42,28 @@ export class AddressBar {
   }
 
   #show(place: Place, how: 'pushState' | 'replaceState'): void {
+    if (isSame(place, this.#place)) return;
+    const { find } = place;
     const hash = hashOf(place);
-    if (hash === hashOf(this.#place)) return;
-    this.#place = placeOf(hash);
-    history[how](null, '', hash === '' ? location.pathname : hash);
+    this.#place = { ...placeOf(hash), ...(isPrivate(find) && { find }) };
+    history[how](isPrivate(find) ? { find } : null, '', hash === '' ? location.pathname : hash);
   }
 }
 
-/** In the order of the parts; what is empty is left out. */
+function here(): Place {
+  const { find } = (history.state ?? {}) as { readonly find?: unknown };
+  const place = placeOf(location.hash);
+  return typeof find === 'string' ? { ...place, find } : place;
+}
+
+function isSame(one: Place, other: Place): boolean {
+  return parts.every((part) => (one[part] ?? '') === (other[part] ?? ''));
+}
+
+/** In the order of the parts; what is empty, or not for the address, is left out. */
 export function hashOf(place: Place): string {
-  const given = parts.flatMap((part) => (place[part] ? [[part, place[part]]] : []));
+  const isShown = (part: (typeof parts)[number]): boolean => part !== 'find' || !isPrivate(place.find);
+  const given = parts.flatMap((part) => (place[part] && isShown(part) ? [[part, place[part]]] : []));
   // Slashes stay as they are: an address is to be read.
   const text = new URLSearchParams(given).toString().replaceAll('%2F', '/');
   return text === '' ? '' : `#${text}`;

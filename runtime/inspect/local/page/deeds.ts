@@ -227,6 +227,11 @@ export class ActorDeeds {
   #now: (() => readonly Offer[]) | undefined;
   #id: string | undefined;
 
+  /** What can be done now. */
+  get offers(): readonly Offer[] {
+    return this.#now?.() ?? [];
+  }
+
   draw(
     actor: Actor | undefined,
     {

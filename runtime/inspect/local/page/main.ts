@@ -15,6 +15,7 @@ import {
   replayAllOf,
   replayOf,
   TableDeeds,
+  type Offer,
 } from './deeds.ts';
 import { Feed } from './feed.ts';
 import { duration, short } from './figures.ts';
@@ -22,6 +23,8 @@ import { orders } from './fleet-list.ts';
 import { FleetPanel, type FleetChoice } from './fleet-panel.ts';
 import { Held, type Told } from './held.ts';
 import { MomentView } from './moment.ts';
+import { Palette } from './palette.ts';
+import type { Choice } from './palette-choices.ts';
 import { Recorder } from './recorder.ts';
 import { SearchField } from './search-field.ts';
 import { sequenceOf, SequenceView } from './sequence.ts';
@@ -34,6 +37,7 @@ import {
   type InspectionEvent,
   type Listing,
   type Machine,
+  type Recent,
   type Tick,
 } from './told.ts';
 import { ThreadHistory } from './thread-history.ts';
@@ -60,7 +64,10 @@ const search = new SearchField(
   },
   (find) => bar.amend({ find }),
 );
-const timeline: Timeline = new Timeline(atOnce);
+const timeline: Timeline = new Timeline((entry) => {
+  bar.amend({ moment: entry?.id });
+  atOnce();
+});
 const moment = new MomentView(
   () => timeline.live(),
   (by) => timeline.step(by),
@@ -90,6 +97,8 @@ let newest: Message | undefined;
 let looked: FleetChoice | undefined;
 /** The actor of the address, until it is there. */
 let awaited: string | undefined;
+/** What the runtime remembered of before has come. */
+let isWhole = false;
 
 const feed = new Feed({
   told(kind, data, size) {
@@ -115,6 +124,13 @@ function tell({ kind, data, size }: Told): void {
   } else if (kind === 'states') {
     actors.learn(events, now);
     recorder.learn(events);
+  } else if (kind === 'recent') {
+    // Once: whoever was connected before has it.
+    if (!isWhole) {
+      recorder.begin(data as Recent, size, now);
+      actors.recall((data as Recent).flatMap((events) => events ?? []));
+    }
+    isWhole = true;
   } else if (kind === 'status') learn(data as Changes);
   else if (kind === 'machine') actors.learnMachine(data as Machine);
   else list(kind, data as Listing, now);
@@ -131,7 +147,18 @@ function list(kind: string, { page, listed, isLast }: Listing, now: number): voi
   if (isLast) recorder.resume((id) => actors.byId.get(id)?.endedAt === undefined && actors.byId.has(id), now);
 }
 
+/** What is shown is of that time. */
+function present(): number {
+  return held.moment(tick?.recordedAt ?? Date.now());
+}
+
 function sayFeed(): void {
+  const { recordedAt } = tick ?? {};
+  if (recordedAt !== undefined && connection === 'live') {
+    document.body.dataset['feed'] = 'held';
+    say(byId('feed'), `a record of ${new Date(recordedAt).toLocaleString()}`);
+    return;
+  }
   const { events, left } = held.counts;
   const isHeld = held.isHeld && connection === 'live';
   document.body.dataset['feed'] = isHeld ? 'held' : connection;
@@ -162,10 +189,11 @@ function openActor(id: string): void {
 
 function lookAtActor(actor: string, how: Choosing): void {
   awaited = undefined;
+  if (how !== 'given') timeline.seek(undefined);
   view(undefined);
   const { find, tab, actor: before } = bar.place;
   if (how === 'chosen' || (how === 'moved' && before === undefined)) bar.go({ actor, find, tab });
-  else if (how === 'moved') bar.amend({ actor });
+  else if (how === 'moved') bar.amend({ actor, moment: '' });
 }
 
 function lookAtFleet(choice: FleetChoice): void {
@@ -178,12 +206,21 @@ function lookAtFleet(choice: FleetChoice): void {
 }
 
 /** What the address says: at first, and when the reader goes back or forward. */
-function visit({ actor, agent, state, order = 'worst', find = '', tab = 'threads' }: Place): void {
+function visit({
+  actor,
+  moment: name,
+  agent,
+  state,
+  order = 'worst',
+  find = '',
+  tab = 'threads',
+}: Place): void {
   search.text = find;
   const table = tableNames.indexOf(tab);
   if (table !== -1 && tab !== shownTable()) tables.choose(table);
   awaited = agent === undefined ? actor : undefined;
   if (awaited !== undefined) tree.leave();
+  timeline.seek(awaited === undefined ? undefined : name);
   const named = orders.find((known) => known === order.replace(/^-/, '')) ?? 'worst';
   view(agent === undefined ? undefined : { agent, state, order: named, isReversed: order.startsWith('-') });
 }
@@ -209,6 +246,7 @@ function learn(changes: Changes): void {
     [handled, handledAt] = [counts.handled, now];
   }
   tick = told;
+  sayFeed();
   const { status } = told;
   tree.learn(status);
   if (changes.pools !== undefined || changes.counts !== undefined) history.learn(status, Date.now());
@@ -234,8 +272,9 @@ function draw(now: number): void {
   if (!stale) return;
   stale = false;
   drawnAt = now;
-  const time = held.moment(Date.now());
-  actors.sweep(time);
+  const time = present();
+  // Of a record all stay.
+  if (tick?.recordedAt === undefined) actors.sweep(time);
   if (awaited !== undefined && actors.byId.has(awaited)) tree.show(awaited, 'given');
   if (tree.selected === undefined && looked === undefined && awaited === undefined) {
     const first = [...actors.byId.values()].find(({ kind }) => kind === 'instance');
@@ -257,7 +296,7 @@ function draw(now: number): void {
   if (looked === undefined) {
     const isKnown = id !== '' && actor?.isTold !== false;
     const record = isKnown ? recorder.look(id, actor?.snapshot) : undefined;
-    timeline.draw(record);
+    timeline.draw(record, isWhole);
     const chosen = timeline.chosen;
     moment.draw(chosen);
     panel.draw(actor, figures, {
@@ -328,7 +367,7 @@ function drawTables(): void {
       threadsTable(
         status,
         history,
-        held.moment(Date.now()),
+        present(),
         mayAct
           ? (pool, thread) => [button(profileOf(pool, thread)), ' ', button(recycleOf(pool, thread))]
           : undefined,
@@ -377,6 +416,8 @@ const tables: Tabs = new Tabs('.tables', () => {
 });
 const parts = new Tabs('#actor', atOnce);
 
+const palette = new Palette(choices);
+
 const keys: Readonly<Record<string, () => void>> = {
   '/': () => search.focus(),
   p: pause,
@@ -396,7 +437,43 @@ const keys: Readonly<Record<string, () => void>> = {
   '?': () => element('shortcuts', HTMLDialogElement).showModal(),
 };
 
+/** What the palette offers: the views, the agents, what can be done to what is looked at, and all actors. */
+function* choices(): Generator<Choice, void> {
+  const { fleets = [], mayAct = false, deadLetters = [] } = tick ?? {};
+  const view = (text: string, key: string): Choice => ({ kind: 'view', text, key, run: () => keys[key]?.() });
+  yield view('Threads', '1');
+  yield view('Dead letters', '2');
+  yield view('Secrets', '3');
+  if (!byId('wrong').hidden) yield view('What is wrong now', 'w');
+  yield view('Find actors', '/');
+  yield view('Search events of the actor', 'f');
+  yield view(held.isHeld ? 'Resume the stream' : 'Pause', 'p');
+  yield view('Light or dark', 'd');
+  yield view('Keyboard', '?');
+  for (const { agent } of fleets)
+    yield {
+      kind: 'agent',
+      text: agent,
+      run: () => lookAtFleet({ agent, order: 'worst', isReversed: false }),
+    };
+  if (mayAct) {
+    const all = deadLetters.length > 1 ? [replayAllOf(deadLetters.length)] : [];
+    const offered = (one: Offer): Choice => ({
+      kind: 'deed',
+      text: one.title.replace(/\?$/, ''),
+      run: () => void offer(one, looked === undefined ? 'deed-said' : 'said'),
+    });
+    yield* (looked === undefined ? [...deeds.offers, ...all] : all).map(offered);
+  }
+  for (const { id } of actors.byId.values()) yield { kind: 'actor', text: id, run: () => openActor(id) };
+}
+
 document.addEventListener('keydown', (event) => {
+  if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey) {
+    event.preventDefault();
+    palette.open();
+    return;
+  }
   const isTyping = (event.target as Element).matches('input, select, textarea');
   if (event.key === 'Escape' && isTyping) (event.target as HTMLElement).blur();
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -411,6 +488,7 @@ byId('replay-all').addEventListener(
   () => void offer(replayAllOf(tick?.deadLetters.length ?? 0), 'said'),
 );
 byId('pause').addEventListener('click', pause);
+byId('go').addEventListener('click', () => palette.open());
 byId('theme').addEventListener('click', theme);
 byId('help').addEventListener('click', () => element('shortcuts', HTMLDialogElement).showModal());
 byId('close').addEventListener('click', () => element('shortcuts', HTMLDialogElement).close());

@@ -40,18 +40,20 @@ export class MomentView {
   }
 }
 
-function facts({ kind, actor, from, to, before, after, tookMs }: Entry): Node[] {
+function facts({ kind, actor, from, to, before, after, waitedMs, tookMs, traceId }: Entry): Node[] {
   const pairs: [string, Node | string][] = [
-    [kind === 'sent' ? 'By' : 'Actor', el('code', {}, actor)],
+    [kind === 'sent' || kind === 'log' ? 'By' : 'Actor', el('code', {}, actor)],
     ...(kind === 'event' ? [['From', from === undefined ? 'outside' : el('code', {}, from)] as const] : []),
     ...(to === undefined ? [] : [['To', el('code', {}, to)] as const]),
   ] as [string, Node | string][];
-  if (kind !== 'sent') {
+  if (kind !== 'sent' && kind !== 'log') {
     const [was, is] = [stateText(before), stateText(after)];
     const led = after === undefined ? 'its turn is not over' : is === '' ? 'has none' : el('b', {}, is);
     pairs.push(['State', was === '' || was === is ? led : el('span', {}, was, ' → ', led)]);
   }
+  if (waitedMs !== undefined) pairs.push(['Waited', took(waitedMs)]);
   if (tookMs !== undefined) pairs.push(['Took', took(tookMs)]);
+  if (traceId !== undefined) pairs.push(['Trace', el('code', {}, traceId)]);
   return [
     el(
       'dl',
@@ -61,9 +63,15 @@ function facts({ kind, actor, from, to, before, after, tookMs }: Entry): Node[] 
   ];
 }
 
-function carried({ event, kind }: Entry): Node[] {
+function carried({ event, kind, line }: Entry): Node[] {
   if (kind === 'missed')
     return [el('p', {}, 'Too much happened at once to be shown; what follows is the state after it.')];
+  if (line !== undefined)
+    return [
+      el('h3', {}, 'Log'),
+      el('p', {}, line.message),
+      ...(Object.keys(line.fields).length === 0 ? [] : [jsonView(line.fields)]),
+    ];
   if (event === undefined) return [];
   return [el('h3', {}, 'Event'), jsonView(event)];
 }

@@ -226,3 +226,48 @@ test('events are called as a reader calls them, and are found by what they carry
     [['acme'], ['acme', 'open'], ['acme', 'closed']].map((words) => entry && matches(entry, words)),
   ).toEqual([true, true, false]);
 });
+
+test('of an event it is known how long it waited and in which trace it came, and lines of the log stand where they were written', () => {
+  const record = new ActorRecord('a/1');
+  const line = (message: string, fields = {}) =>
+    ({ ...base('a/1', 3), type: '@holdfast.log', level: 'warn', message, fields }) as const;
+  record.take([
+    { ...got('a/1', { type: 'go' }), holdfast: { waitedMs: 12, traceId: '4bf9' } },
+    line('slow', { customer: 'Acme' }),
+    state('a/1', 'go', { value: 'on' }),
+    { ...got('a/1', { type: 'on' }), holdfast: { waitedMs: 'x' as never } },
+  ]);
+  expect(record.entries).toMatchObject([
+    { kind: 'event', type: 'go', waitedMs: 12, traceId: '4bf9', after: { value: 'on' } },
+    { kind: 'log', type: 'warn', line: { message: 'slow', fields: { customer: 'Acme' } } },
+    { kind: 'event', type: 'on' },
+  ]);
+  expect(record.entries[2]?.waitedMs).toBeUndefined();
+  expect(record.stateAt(1)).toMatchObject({ value: 'on' });
+  const found = (word: string) => record.entries.filter((entry) => matches(entry, [word])).map(({ n }) => n);
+  expect([found('acme'), found('4bf9')]).toEqual([[1], [0]]);
+  // Lines are alike only if they say the same.
+  record.take(['x', 'x', 'x', 'y', 'x'].map((message) => line(message)));
+  const rows = timelineRows(record.entries.slice(3), { dropped: 0, opened: new Set() });
+  expect(rows.map((row) => row.kind === 'entry' && [row.entry.line?.message, row.times])).toEqual([
+    ['x', 1],
+    ['y', 1],
+    ['x', 3],
+  ]);
+});
+
+test('a record has what was told before the page was there, is found by the name of a moment, and says where nobody was told', () => {
+  const recorder = new Recorder();
+  const before = turn('a/1', { type: 'before' }, { value: 'b' });
+  recorder.take(turn('a/1', { type: 'since' }, { value: 'c' }), 100, 6);
+  expect(recorder.look('a/1', undefined).entries.map(({ type }) => type)).toEqual(['since']);
+  recorder.begin([before, null], 200, 7);
+  const record = recorder.look('a/1', undefined);
+  expect(record.entries.map(({ kind, type }) => [kind, type])).toEqual([
+    ['event', 'before'],
+    ['missed', ''],
+    ['event', 'since'],
+  ]);
+  const id = before[0]?.id ?? '';
+  expect([record.named(id)?.type, record.named('another')]).toEqual(['before', undefined]);
+});

@@ -5,13 +5,15 @@ import type { InspectionEvent, Snapshot } from './told.ts';
 export interface Entry {
   /** Its number in the record, from 0; those that were dropped count. */
   readonly n: number;
+  /** What names it for everybody: the id of the event that told it; empty when none did. */
+  readonly id: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
   /**
    * `began`: the actor began, perhaps anew. `event`: it got one. `sent`: it sent one to somebody who is not below it. `state`:
-   * a state that came without an event. `missed`: something before it was not told; it has the state since.
+   * a state that came without an event. `log`: it wrote a line to the log, whose level is the type. `missed`: something before it was not told; it has the state since.
    */
-  readonly kind: 'began' | 'event' | 'sent' | 'state' | 'missed';
+  readonly kind: 'began' | 'event' | 'sent' | 'state' | 'log' | 'missed';
   readonly actor: string;
   readonly type: string;
   /** The sender; undefined: from outside. */
@@ -19,6 +21,11 @@ export interface Entry {
   readonly to?: string;
   /** The event with all that it carries. */
   readonly event?: { readonly type: string };
+  /** Of a line of the log. */
+  readonly line?: { readonly message: string; readonly fields: object };
+  /** Milliseconds from the sending to the turn of an instance, and the id of the trace, where they are known. */
+  readonly waitedMs?: number;
+  readonly traceId?: string;
   readonly before: Snapshot | undefined;
   /** Absent until its turn is over, and of what was sent. */
   after?: Snapshot | undefined;
@@ -86,7 +93,7 @@ export class ActorRecord {
   /** Something was not told. */
   missed(at: number): void {
     const last = this.#last.get(this.id);
-    this.#add({ kind: 'missed', actor: this.id, type: '', at, before: last, after: last }, 0);
+    this.#add({ kind: 'missed', id: '', actor: this.id, type: '', at, before: last, after: last }, 0);
   }
 
   /** The entry with this number. */
@@ -94,9 +101,9 @@ export class ActorRecord {
     return this.#entries[n - this.#dropped];
   }
 
-  /** The last entry at that time. */
-  before(time: number): Entry | undefined {
-    return this.#entries.findLast(({ at }) => at <= time);
+  /** The entry that was told by the event with this id. */
+  named(id: string): Entry | undefined {
+    return this.#entries.findLast((entry) => entry.id === id);
   }
 
   /** The state of the actor when all up to that entry had happened; undefined when that is not known. */
@@ -120,6 +127,7 @@ export class ActorRecord {
     const { type, sessionId: actor, createdAt, id } = told;
     const at = Number(createdAt);
     if (type === '@xstate.event') return this.#event(told, at);
+    if (type === '@holdfast.log') return this.#line(told, at);
     const before = this.#last.get(actor);
     if (type === '@xstate.actor') {
       // Told again, since something of it was left out; its last state follows.
@@ -127,7 +135,7 @@ export class ActorRecord {
       this.#begun.set(actor, id);
       const { value: after, size } = sharedState(before, told.snapshot ?? {});
       this.#last.set(actor, after);
-      this.#add({ kind: 'began', actor, type: '', at, before, after }, size);
+      this.#add({ kind: 'began', id, actor, type: '', at, before, after }, size);
       return;
     }
     if (this.#latest.get(actor) === id) return;
@@ -140,23 +148,38 @@ export class ActorRecord {
     if (open !== undefined && open.type === event) {
       open.after = after;
       const tookMs = told.holdfast?.tookMs;
-      if (tookMs !== undefined) open.tookMs = tookMs;
+      if (typeof tookMs === 'number') open.tookMs = tookMs;
       this.#grow(open, size);
       this.version += 1;
     } else {
       const kind = event === 'holdfast.sampled' || isOnlyTold(told, open) ? 'missed' : 'state';
-      this.#add({ kind, actor, type: event, at, before, after }, size);
+      this.#add({ kind, id, actor, type: event, at, before, after }, size);
     }
   }
 
-  #event({ sessionId: to, sourceId: from, event = { type: '' } }: InspectionEvent, at: number): void {
+  #line({ sessionId: actor, id, level = '', message = '', fields = {} }: InspectionEvent, at: number): void {
+    const { value, size } = shared(undefined, fields);
+    const line = { message, fields: value as object };
+    const before = this.#last.get(actor);
+    this.#add({ kind: 'log', id, actor, type: level, at, line, before }, size + message.length);
+  }
+
+  #event(
+    { sessionId: to, sourceId: from, id, event = { type: '' }, holdfast }: InspectionEvent,
+    at: number,
+  ): void {
     const { value, size } = shared(undefined, event);
-    const told = { type: event.type, from, event: value as { type: string }, at };
+    const told = { id, type: event.type, from, event: value as { type: string }, at };
     if (!this.#isWithin(to)) {
       this.#add({ kind: 'sent', actor: from as string, to, before: undefined, ...told }, size);
       return;
     }
-    const entry = this.#add({ kind: 'event', actor: to, before: this.#last.get(to), ...told }, size);
+    const { waitedMs, traceId } = holdfast ?? {};
+    const way = {
+      ...(typeof waitedMs === 'number' && { waitedMs }),
+      ...(typeof traceId === 'string' && { traceId }),
+    };
+    const entry = this.#add({ kind: 'event', actor: to, before: this.#last.get(to), ...told, ...way }, size);
     this.#open.set(to, entry);
   }
 

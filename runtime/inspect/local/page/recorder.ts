@@ -1,5 +1,5 @@
 import { ActorRecord } from './record.ts';
-import type { InspectionEvent, Snapshot } from './told.ts';
+import type { InspectionEvent, Recent, Snapshot } from './told.ts';
 
 /** Actors of which there is a record: those that were looked at last. */
 const mostRecords = 12;
@@ -18,11 +18,25 @@ export class Recorder {
   readonly #records = new Map<string, ActorRecord>();
   readonly #recent: Batch[] = [];
   #size = 0;
+  #most = mostRecent;
 
   /** `size`: characters that they came in. */
   take(events: readonly InspectionEvent[], size: number, now: number): void {
     this.#remember({ events, size, at: now });
     for (const record of this.#records.values()) record.take(events);
+  }
+
+  /** What was told before the page was there, which comes after the first of what is told to it. */
+  begin(batches: Recent, size: number, now: number): void {
+    // A record is there as a whole.
+    this.#most = Math.max(mostRecent, size);
+    const each = size / Math.max(1, batches.length);
+    const before = batches.map((events): Batch => ({ events: events ?? undefined, size: each, at: now }));
+    const since = this.#recent.splice(0);
+    this.#size = 0;
+    for (const batch of [...before, ...since]) this.#remember(batch);
+    // They begin anew, with what was before.
+    this.#records.clear();
   }
 
   /** For a while nothing was told; what there is follows. */
@@ -66,7 +80,7 @@ export class Recorder {
     this.#recent.push(batch);
     this.#size += batch.size;
     let gone = 0;
-    while (this.#size > mostRecent && gone < this.#recent.length - 1) {
+    while (this.#size > this.#most && gone < this.#recent.length - 1) {
       this.#size -= this.#recent[gone]?.size ?? 0;
       gone += 1;
     }

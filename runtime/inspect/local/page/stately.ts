@@ -9,7 +9,8 @@ const frame = element('inspector', HTMLIFrameElement);
 const feed = new Feed({
   told(kind, data) {
     if (kind !== 'replay' && kind !== 'events') return;
-    for (const event of data as InspectionEvent[]) frame.contentWindow?.postMessage(event, hosted);
+    const events = (data as InspectionEvent[]).filter(({ type }) => type !== '@holdfast.log');
+    for (const event of events) frame.contentWindow?.postMessage(event, hosted);
   },
   state(state, why = '') {
     byId('notice').hidden = state !== 'refused';

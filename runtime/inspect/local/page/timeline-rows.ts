@@ -67,7 +67,8 @@ function isLike(first: Entry, entry: Entry): boolean {
     entry.actor === first.actor &&
     entry.from === first.from &&
     entry.to === first.to &&
-    stateText(entry.before) === stateText(first.after) &&
+    entry.line?.message === first.line?.message &&
+    stateText(entry.before) === stateText(first.kind === 'log' ? first.before : first.after) &&
     stateText(entry.after) === stateText(first.after)
   );
 }
@@ -106,13 +107,21 @@ export function carriedText(event: Entry['event']): string {
   return Object.keys(carried).length === 0 ? '' : JSON.stringify(carried);
 }
 
+/** What a line of the log says. */
+export function lineText({ line }: Pick<Entry, 'line'>): string {
+  if (line === undefined) return '';
+  return Object.keys(line.fields).length === 0
+    ? line.message
+    : `${line.message} ${JSON.stringify(line.fields)}`;
+}
+
 const texts = new WeakMap<Entry, string>();
 
 /** Whether all words are in what happened: in its event, its sender or its states. */
 export function matches(entry: Entry, words: readonly string[]): boolean {
   // Before its turn is over it may still get a state.
   const known = entry.after === undefined ? undefined : texts.get(entry);
-  const { actor, from = '', to = '', event, before, after } = entry;
+  const { actor, from = '', to = '', event, before, after, traceId = '' } = entry;
   const text =
     known ??
     [
@@ -122,6 +131,8 @@ export function matches(entry: Entry, words: readonly string[]): boolean {
       from,
       to,
       JSON.stringify(event) ?? '',
+      lineText(entry),
+      traceId,
       stateText(before),
       stateText(after),
       JSON.stringify(after?.error) ?? '',

@@ -4,6 +4,7 @@ import type { ActorRecord, Entry } from './record.ts';
 import {
   carriedText,
   eventText,
+  lineText,
   matches,
   stateText,
   timelineRows,
@@ -31,6 +32,8 @@ export class Timeline {
   #rows: TimelineRow[] = [];
   /** The number of the chosen entry. */
   #chosen: number | undefined;
+  /** The name of the moment that the address asks for, until it is found. */
+  #sought: string | undefined;
 
   /** `choose` is told of the moment; undefined: now. */
   constructor(choose: (entry: Entry | undefined) => void) {
@@ -63,7 +66,17 @@ export class Timeline {
     return this.#chosen === undefined ? undefined : this.#record?.at(this.#chosen);
   }
 
-  draw(record: ActorRecord | undefined): void {
+  /** Goes to the moment of that name as soon as it is in the record; undefined: to what is now. */
+  seek(name: string | undefined): void {
+    this.#sought = name;
+    byId('moment-gone').hidden = true;
+    if (this.#chosen === undefined) return;
+    this.#chosen = undefined;
+    this.#refresh();
+  }
+
+  /** `isWhole`: all that is remembered is in the record. */
+  draw(record: ActorRecord | undefined, isWhole: boolean): void {
     if (record !== this.#record) {
       this.#record = record;
       this.#opened.clear();
@@ -71,11 +84,22 @@ export class Timeline {
       this.#list.scrollTop = 0;
       if (this.#chosen !== undefined) this.live();
     }
+    if (record !== undefined && this.#sought !== undefined) this.#find(record, this.#sought, isWhole);
     // The moment is no longer kept: the oldest that is takes its place.
     if (this.#chosen !== undefined && record !== undefined && this.#chosen < record.dropped)
       this.#chooseEntry(record.entries[0]);
     if (this.#version === (record?.version ?? 0)) return;
     this.#refresh();
+  }
+
+  #find(record: ActorRecord, name: string, isWhole: boolean): void {
+    const found = record.named(name);
+    if (found === undefined && !isWhole) return;
+    this.#sought = undefined;
+    byId('moment-gone').hidden = found !== undefined;
+    if (found === undefined) return;
+    this.#refresh();
+    this.#chooseEntry(found);
   }
 
   /** To what is now. */
@@ -147,6 +171,7 @@ export class Timeline {
   #chooseEntry(entry: Entry | undefined): void {
     if (entry === undefined) return;
     this.#chosen = entry.n;
+    byId('moment-gone').hidden = true;
     this.#choose(entry);
     this.#sayMoment();
     this.#reveal();
@@ -198,7 +223,7 @@ export class Timeline {
       'div',
       {
         id: `moment-${at}`,
-        class: `moment ${entry.kind}${isFailure(entry) ? ' failure' : ''}${below === '' ? '' : ' below'}`,
+        class: `moment ${entry.kind}${level(entry)}${isFailure(entry) ? ' failure' : ''}${below === '' ? '' : ' below'}`,
         role: 'option',
         'data-n': entry.n,
         'aria-selected': String(this.#isChosen(row)),
@@ -207,7 +232,8 @@ export class Timeline {
       name,
       el('span', { class: 'states' }, ...states(entry, below)),
       el('span', { class: 'gist' }, gist(entry).slice(0, longestGist)),
-      el('span', { class: 'took' }, entry.tookMs === undefined ? '' : took(entry.tookMs)),
+      figure('waited', entry.waitedMs),
+      figure('took', entry.tookMs),
     );
     return drawn;
   }
@@ -254,6 +280,17 @@ function note(row: Exclude<TimelineRow, { kind: 'entry' }>): HTMLElement {
   return el('div', { class: 'moment note', 'aria-hidden': 'true' }, text);
 }
 
+/** Who sees it knows it by its place. */
+function figure(what: 'waited' | 'took', ms: number | undefined): HTMLElement {
+  const said = ms === undefined ? [] : [el('span', { class: 'unseen' }, `${what} `), took(ms)];
+  return el('span', { class: what, title: what }, ...said);
+}
+
+/** Lines that are no news have the colour of the page. */
+function level({ kind, type }: Entry): string {
+  return kind === 'log' && (type === 'warn' || type === 'error') ? ` ${type}` : '';
+}
+
 function isFailure({ type, after }: Entry): boolean {
   return after?.status === 'error' || type.startsWith('xstate.error.');
 }
@@ -262,13 +299,16 @@ function isFailure({ type, after }: Entry): boolean {
 function states({ kind, to, before, after }: Entry, below: string): (string | Node)[] {
   if (kind === 'sent') return ['to ', el('b', {}, to ?? '')];
   const where = below === '' ? [] : [el('i', {}, below), ' '];
+  if (kind === 'log') return where;
   const [was, is] = [stateText(before), stateText(after)];
   if (after === undefined) return [...where, was];
   if (was === is || kind === 'began' || was === '') return [...where, el('span', { class: 'stays' }, is)];
   return [...where, was, ' → ', el('b', {}, is)];
 }
 
-function gist({ kind, event, after, from }: Entry): string {
+function gist(entry: Entry): string {
+  const { kind, event, after, from } = entry;
+  if (kind === 'log') return lineText(entry);
   if (kind === 'missed') return 'too much happened at once; this is the state after it';
   if (after?.status === 'error') {
     const { message } = Object(after.error) as { message?: unknown };

@@ -10,7 +10,7 @@ export interface Snapshot {
 }
 
 export interface InspectionEvent {
-  readonly type: '@xstate.actor' | '@xstate.event' | '@xstate.snapshot';
+  readonly type: '@xstate.actor' | '@xstate.event' | '@xstate.snapshot' | '@holdfast.log';
   readonly sessionId: string;
   readonly createdAt: string;
   readonly id: string;
@@ -22,8 +22,21 @@ export interface InspectionEvent {
   readonly sourceId?: string;
   readonly snapshot?: Snapshot;
   readonly event?: { readonly type: string };
-  /** Of an instance: where it is, or how many milliseconds the turn took that led to its state. */
-  readonly holdfast?: { readonly threadId?: string; readonly thread?: string; readonly tookMs?: number };
+  /**
+   * Of an instance: where it is; how many milliseconds its event waited, and the id of its trace; or how many the turn took that led
+   * to its state.
+   */
+  readonly holdfast?: {
+    readonly threadId?: string;
+    readonly thread?: string;
+    readonly waitedMs?: number;
+    readonly traceId?: string;
+    readonly tookMs?: number;
+  };
+  /** Of a line of the log. */
+  readonly level?: string;
+  readonly message?: string;
+  readonly fields?: object;
 }
 
 export interface Thread {
@@ -191,6 +204,9 @@ export interface Fleet extends FleetSummary {
   readonly rows: readonly FleetRow[];
 }
 
+/** What was told before the page was there, the latest of it, batch by batch; null: nobody was told what happened then. */
+export type Recent = readonly (readonly InspectionEvent[] | null)[];
+
 /** Actors as they are listed: of one parent and one machine. */
 export interface Listed {
   readonly parentId?: string;
@@ -219,6 +235,8 @@ export interface Tick {
   readonly status: Status;
   readonly fleets: readonly FleetSummary[];
   readonly deadLetters: readonly DeadLetter[];
+  /** When what is shown was recorded, in milliseconds since the epoch; absent: it happens now. */
+  readonly recordedAt?: number;
   /** The page may send events and replay letters. */
   readonly mayAct: boolean;
   /** Events that did not come, because there were too many. */
@@ -238,7 +256,8 @@ export type Changes = Partial<
 
 /** What is known after these changes; `before`: all is told first. */
 export function changedBy(before: Tick | undefined, changes: Changes): Tick {
-  const { fleets, letters, mayAct, leftOut, unlisted, ...status } = changes;
+  const { fleets, letters, mayAct, leftOut, unlisted, recordedAt, ...status } = changes;
+  const at = recordedAt ?? before?.recordedAt;
   return {
     status: { ...before?.status, ...status } as Status,
     fleets: fleets ?? before?.fleets ?? [],
@@ -246,5 +265,6 @@ export function changedBy(before: Tick | undefined, changes: Changes): Tick {
     mayAct: mayAct ?? before?.mayAct ?? false,
     leftOut: leftOut ?? before?.leftOut ?? 0,
     unlisted: unlisted ?? before?.unlisted ?? 0,
+    ...(at !== undefined && { recordedAt: at }),
   };
 }
