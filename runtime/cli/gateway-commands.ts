@@ -20,6 +20,7 @@ import { DEFAULT_CONFIG } from './config-file.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { GatewayOptions } from './gateway-client.ts';
 import type { Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 type Ending = <A extends unknown[]>(
   run: (...args: A) => ExitCode | Promise<ExitCode>,
@@ -149,9 +150,18 @@ export function addGatewayCommands(
   asking(letters.command('replay').description('send one again; returns once it was handled'))
     .argument('<id>', 'of the letter')
     .action(ending((id: string, options: Options) => deadLettersReplay(id, options, terminal)));
-  asking(program.command('inspect').description('a link to the page that shows all actors')).action(
-    ending((options: Options) => inspect(options, terminal)),
-  );
+  asking(program.command('inspect').description('a link to the page that shows all actors, or a record'))
+    .argument('[record]', 'a file that --record has made: shown on this machine, without a gateway')
+    .option('--record <file>', 'write what happens into a new file, until Ctrl-C')
+    .action(
+      ending(async (record: string | undefined, options: Options & { readonly record?: string }) => {
+        if (record === undefined && options.record === undefined) return inspect(options, terminal);
+        const { inspectRecord, recordTo } = await import('./commands/records.ts');
+        if (record === undefined) return recordTo(options.record ?? '', options, terminal);
+        if (options.record === undefined) return inspectRecord(record, options, terminal);
+        throw new UsageError('give a record to look at, or --record <file> to make one');
+      }),
+    );
 
   asking(
     secrets.command('list').description('the secrets of a running gateway: versions and ages, no values'),
