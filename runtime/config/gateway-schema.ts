@@ -7,7 +7,7 @@ import { printName } from './received.ts';
 import { didYouMean } from './suggest.ts';
 
 /** What a token may be for. */
-export const GATEWAY_SCOPES = ['read', 'send', 'manage', 'admin'] as const;
+export const GATEWAY_SCOPES = ['read', 'send', 'manage', 'inspect', 'operate', 'admin'] as const;
 
 const tokenSchema = z
   .strictObject({
@@ -27,13 +27,14 @@ const tokenSchema = z
       .register(...meaning('The agents that it is for; * is all. Default: *.')),
     allow: z
       .array(z.enum(GATEWAY_SCOPES))
-      .min(1, 'at least one of read, send, manage, admin')
+      .min(1, 'at least one of read, send, manage, inspect, operate, admin')
       .readonly()
       .default(['read', 'send'])
       .register(
         ...meaning(
           'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of the instance they are for; ' +
-            'manage: start and stop instances; admin: ' +
+            'manage: start and stop instances; inspect: a link to the page of the inspector, with agents: ["*"]; operate: one on ' +
+            'which everything can be done that the page offers; admin: inspect, ' +
             'status, dead letters, restart and stop of the gateway. Default: read, send.',
         ),
       ),

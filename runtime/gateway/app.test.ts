@@ -178,12 +178,14 @@ describe('what makes no sense is refused, with what to do', () => {
 });
 
 describe('a token', () => {
-  const tokens = { desk: newToken(), ops: newToken(), slow: newToken() };
+  const tokens = { desk: newToken(), ops: newToken(), watcher: newToken(), operator: newToken() };
   const withTokens = async () => {
     const limited = await face({
       tokens: {
         desk: { sha256: digestOf(tokens.desk), agents: ['counter'], allow: ['read', 'send'] },
         ops: { sha256: digestOf(tokens.ops), allow: ['manage'] },
+        watcher: { sha256: digestOf(tokens.watcher), allow: ['inspect'] },
+        operator: { sha256: digestOf(tokens.operator), allow: ['operate'] },
       },
       requestsPerSecond: 2,
     });
@@ -207,6 +209,23 @@ describe('a token', () => {
       body: { error: { code: 'FORBIDDEN', message: 'this token does not allow send for the agent other' } },
     });
     expect(await call('GET', '/v1/status', undefined, as('ops'))).toMatchObject({ status: 403 });
+    await close();
+  });
+
+  test('that allows inspect opens the page, one that allows operate opens one that may act, and one for some agents opens none', async () => {
+    const { call, as, close, runtime, reload } = await withTokens();
+    const open = (name: keyof typeof tokens) => call('POST', '/v1/inspector', undefined, as(name));
+    expect((await open('watcher')).status).toBe(404);
+    vi.spyOn(runtime, 'inspector', 'get').mockReturnValue({
+      link: (options) => `http://${String(options?.mayAct)}`,
+      relay: '',
+    });
+    for (const name of ['desk', 'ops'] as const) expect((await open(name)).status).toBe(403);
+    expect(await open('watcher')).toMatchObject({ status: 201, body: { link: 'http://undefined' } });
+    expect(await open('operator')).toMatchObject({ status: 201, body: { link: 'http://true' } });
+    const some = { sha256: digestOf(tokens.desk), agents: ['counter'], allow: ['operate'] };
+    reload({ tokens: { desk: some } });
+    expect(await open('desk')).toMatchObject({ status: 403 });
     await close();
   });
 

@@ -440,17 +440,27 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/inspector',
     summary: 'A link to the page of the inspector, which works once',
-    scope: 'admin',
+    scope: 'inspect',
     body: nothingMore,
     status: 201,
     answer: z.object({ link: text() }),
-    run: async ({ runtime }) => {
+    run: async ({ runtime }, { caller: { agents, allow } }) => {
+      // The page shows all agents.
+      if (!agents.includes('*') && !allow.includes('admin'))
+        throw new HttpError(
+          403,
+          'FORBIDDEN',
+          'the page shows all agents: it takes a token with agents: ["*"]',
+        );
       if (runtime.inspector === undefined) {
         const advice =
           'write "inspect": {} into the config; where it stands there, the log says why its page is not';
         throw new HttpError(404, 'NOT_FOUND', `nothing is inspected; ${advice}`);
       }
-      return { status: 201, body: { link: runtime.inspector.link() } };
+      return {
+        status: 201,
+        body: { link: runtime.inspector.link(allow.includes('operate') ? { mayAct: true } : {}) },
+      };
     },
   },
   {

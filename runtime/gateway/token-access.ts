@@ -47,7 +47,7 @@ export class TokenAccess {
     const owner: Caller = {
       name: OWNER,
       agents: ['*'],
-      allow: ['read', 'send', 'manage', 'admin'],
+      allow: ['read', 'send', 'manage', 'inspect', 'admin'],
       digest: Buffer.from(ownerDigest, 'hex'),
       limit: undefined,
     };
@@ -85,9 +85,13 @@ export class TokenAccess {
   }
 }
 
+/** The scopes in which another one is. */
+const within: Readonly<Partial<Record<Scope, readonly Scope[]>>> = { inspect: ['operate', 'admin'] };
+
 /** Whether the scope is allowed to a caller, for that agent. */
 export function may({ agents, allow }: Caller, scope: Scope, agent?: string): boolean {
-  return allow.includes(scope) && (agent === undefined || agents.includes('*') || agents.includes(agent));
+  const isAllowed = allow.includes(scope) || within[scope]?.some((wider) => allow.includes(wider)) === true;
+  return isAllowed && (agent === undefined || agents.includes('*') || agents.includes(agent));
 }
 
 /** Why a caller may no longer have what it was given before; undefined when it may. */
