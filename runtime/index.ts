@@ -34,6 +34,7 @@ export type { DeadLetterReason } from './base/dead-letter-reason.ts';
 export type { EventIssue } from './base/event-issue.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
 export { transfer, type Movable } from './wire/transfer.ts';
+export type { ClusterConfig, EffectClusterConfig, StaticClusterConfig } from './config/cluster-schema.ts';
 export type {
   PostgresStoreConfig,
   SqliteStoreConfig,

@@ -18,6 +18,8 @@ import { foreignXState } from './system/foreign-xstate.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger } from './base/logger.ts';
+import type { ClusterConfig } from './config/cluster-schema.ts';
+import { clusterOptions } from './system/config-cluster.ts';
 import { configStore } from './system/config-store.ts';
 import { JOIN, type JoinedNode, type JoiningCluster, type LocalNode } from './system/cluster.ts';
 import type { Recycled } from './system/recycle.ts';
@@ -262,6 +264,7 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
 export type ServedSystem = Pick<
   RuntimeSystem,
   | 'scrubber'
+  | 'away'
   | 'secretIn'
   | 'roll'
   | 'resumeStore'
@@ -319,6 +322,14 @@ export interface Surroundings extends Pick<
    * is returned.
    */
   readonly onStanding?: (start: StartStanding) => void;
+  /** Whether the `cluster` of the config counts for nothing. Default: false. */
+  readonly isAlone?: boolean;
+}
+
+/** What makes nodes of runtimes is loaded for those alone whose config says so. */
+async function configCluster(config: ClusterConfig): Promise<JoiningCluster> {
+  const [{ cluster }, options] = await Promise.all([import('./cluster/cluster.ts'), clusterOptions(config)]);
+  return cluster(options as Parameters<typeof cluster>[0]) as JoiningCluster;
 }
 
 function joined(cluster: JoiningCluster, store: UsedStore | undefined): JoinedNode {
@@ -344,7 +355,9 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
   const chosenStore = given.store ?? (loaded.store && configStore(loaded.store));
   const store = chosenStore && (surroundings.keptIn?.(chosenStore) ?? chosenStore);
-  const node = given.cluster && joined(given.cluster, store);
+  const written = surroundings.isAlone === true ? undefined : loaded.cluster;
+  const cluster = given.cluster ?? (written && (await configCluster(written)));
+  const node = cluster && joined(cluster, store);
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,

@@ -22,6 +22,8 @@ function rig(options: Partial<AnswersOptions> = {}) {
     spawn: async (agent, id) => ref(`${agent}/${id}`),
     getOrSpawn: async (agent, id) => ref(`${agent}/${id}`),
     find: async (address) => ({ address }),
+    keep: async () => undefined,
+    keepStream: () => undefined,
     scrub: (value) => value,
     isAway: () => false,
     ...options,

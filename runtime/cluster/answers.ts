@@ -3,6 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
+import type { AskStream } from '../instance/ask-stream.ts';
+import type { NodeShare } from '../system/node-share.ts';
 import { encodeSnapshot } from '../wire/snapshot.ts';
 import type { Call, CallKind } from './messages.ts';
 import { mirrored } from './mirror-source.ts';
@@ -20,6 +22,11 @@ export interface AnswersOptions {
   readonly getOrSpawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
   /** Looks an instance up, and wakes nobody. */
   readonly find: (address: string) => Promise<unknown>;
+  /** Does once what somebody else than the program gives an id, with an instance that is in memory. */
+  readonly keep: NodeShare['keep'];
+  readonly keepStream: (
+    ...asked: Parameters<NodeShare['keepStream']>
+  ) => ReturnType<NodeShare['keepStream']> | undefined;
   /** Takes the values of secrets out of an answer. */
   readonly scrub: <T>(value: T) => T;
   /** Whether another node has an address. */
@@ -80,8 +87,36 @@ export class Answers {
   async #do(ref: AgentRef, kind: Exclude<CallKind, 'find'>, call: Call, wait: CallWait): Promise<unknown> {
     const { scrub, isAway } = this.#options;
     const write: CallWait['write'] = (part) => wait.write(scrub(part));
-    const given = { ...wait, write };
-    return scrub(await (kind === 'mirror' ? mirrored(ref, given, isAway) : doings[kind](ref, call, given)));
+    const carried = { ...wait, write };
+    if (kind === 'mirror') return scrub(await mirrored(ref, carried, isAway));
+    const { id, by } = call;
+    const answer =
+      id === undefined || by === undefined
+        ? doings[kind](ref, call, carried)
+        : this.#keep(kind, call, { id, caller: by }, carried);
+    return scrub(await answer);
+  }
+
+  /** Ids are of those who give them: the same one of two of them is two. */
+  async #keep(
+    kind: CallKind,
+    { address, value }: Call,
+    given: { readonly id: string; readonly caller: string },
+    wait: CallWait,
+  ): Promise<unknown> {
+    const { keep, keepStream } = this.#options;
+    if (kind === 'ask') return keep(address, 'ask', value, given, wait);
+    if (kind === 'deliver') return keep(address, 'delivery', value, given, wait);
+    if (kind === 'enqueue') return keep(address, 'enqueue', value, given, wait);
+    // Who reads keeps the time: it knows when it holds back itself.
+    const asked =
+      kind === 'askStream'
+        ? keepStream(address, value, given, { timeoutMs: Infinity, signal: wait.signal })
+        : undefined;
+    if (asked === undefined) throw refusal(address, 'stopped');
+    asked.stream.result.catch(() => {});
+    await wait.write(await asked.again);
+    return read(asked.stream, wait);
   }
 
   async #reach({ kind, address, value }: Call): Promise<AgentRef> {
@@ -122,13 +157,12 @@ const doings: Readonly<Record<Exclude<CallKind, 'find' | 'mirror'>, Doing>> = {
 };
 
 /** Tells the chunks as they come, at the pace of who reads them, and gives the reply. */
-async function streamed(
-  ref: AgentRef,
-  { value, id }: Call,
-  { signal, write, again }: CallWait,
-): Promise<unknown> {
+function streamed(ref: AgentRef, { value, id }: Call, wait: CallWait): Promise<unknown> {
   // Who reads keeps the time: it knows when it holds back itself.
-  const answer = ref.askStream(value, { timeoutMs: Infinity, signal, ...named(id) });
+  return read(ref.askStream(value, { timeoutMs: Infinity, signal: wait.signal, ...named(id) }), wait);
+}
+
+async function read(answer: AskStream, { write, again }: CallWait): Promise<unknown> {
   try {
     for await (const chunk of answer) await write(chunk);
   } catch (error) {

@@ -16,6 +16,7 @@ import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
 import { asAgentRef } from './far-members.ts';
 import { CallOrder } from './call-order.ts';
+import { keptFar } from './kept-far.ts';
 import { type Call, type Hello, PROTOCOL } from './messages.ts';
 import { type LinkWait, NodeLink } from './node-link.ts';
 import { NodeMirror } from './node-mirror.ts';
@@ -75,6 +76,7 @@ export class PlacedNode implements JoinedNode {
       begin: (address) => this.#spawn('getOrSpawn', address, {}),
       ask: (address, kind, value, timeoutMs) =>
         this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
+      ...keptFar({ call: (call, wait) => this.#call(call, wait), waiting: this.#waiting }),
       status: () => this.#status(),
       release: () => {
         this.#isReleased = true;
@@ -166,6 +168,8 @@ export class PlacedNode implements JoinedNode {
       spawn,
       getOrSpawn,
       find: (address) => system.find(address),
+      keep: (...event) => system.keep(...event),
+      keepStream: (...event) => system.keepStream(...event),
       scrub: system.scrubber.scrub,
       isAway: (address) => this.isAway(address),
     }));

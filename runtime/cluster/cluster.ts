@@ -5,7 +5,7 @@ import { JOIN, type Cluster, type JoiningCluster } from '../system/cluster.ts';
 import { type NodeOptions, PlacedNode } from './cluster-node.ts';
 import { effectPlacement, LEAST_DEAD_MS, LEAST_LOCK_MS, MOST_LOCK_MS } from './effect/effect-placement.ts';
 import { assertLinkIsSafe, type ClusterTls } from './link-tls.ts';
-import { nodeAddress } from './node-address.ts';
+import { nodeAddress } from '../base/node-address.ts';
 import type { ClusterNode } from './placement.ts';
 import { nodesProblems, staticPlacement } from './static-placement.ts';
 

@@ -45,6 +45,8 @@ export interface Call {
   readonly value?: unknown;
   /** The id of the event. */
   readonly id?: string | undefined;
+  /** Who gave the id, such as a token of a gateway. Default: the program of the node. */
+  readonly by?: string | undefined;
   /** The time before which the event is not handled. */
   readonly at?: number | undefined;
 }
@@ -138,6 +140,7 @@ export function isCall(message: unknown): message is CallMessage {
     has(message, 'kind', 'string') &&
     CALLS.includes(message.kind as CallKind) &&
     may(message, 'id', 'string') &&
+    may(message, 'by', 'string') &&
     may(message, 'at', 'number') &&
     may(message, 'ms', 'number') &&
     (!('value' in message) || isPacked(message.value))

@@ -1,7 +1,7 @@
 import { optionInvalid } from '../base/call-check.ts';
 import { PARTITIONS } from '../base/partition.ts';
 import { MOST_NODES } from '../store/partitioned-store.ts';
-import { nodeAddress } from './node-address.ts';
+import { nodeAddress } from '../base/node-address.ts';
 import type { ClusterNode, Placement, PlacementListener } from './placement.ts';
 
 export interface StaticPlacementOptions {

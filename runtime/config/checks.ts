@@ -1,5 +1,6 @@
 import { builtinProviders } from '../../providers/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
+import { clusterFindings } from './cluster-checks.ts';
 import { gatewayFindings } from './gateway-schema.ts';
 import { grantFindings } from './grant-checks.ts';
 import { instanceFindings } from './instance-checks.ts';
@@ -28,6 +29,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...mcpFindings(root),
     ...gatewayFindings(root),
     ...storeFindings(root, customProviders),
+    ...clusterFindings(root),
   ];
 }
 

@@ -15,6 +15,9 @@ const FILES = [
   ['store', 'tls', 'ca'],
   ['store', 'tls', 'cert'],
   ['store', 'tls', 'key'],
+  ['cluster', 'tls', 'ca'],
+  ['cluster', 'tls', 'cert'],
+  ['cluster', 'tls', 'key'],
 ] as const;
 
 export interface GatewayFiles {

@@ -11,6 +11,7 @@ import type { mcpServerSchema } from './mcp-schema.ts';
 import { once } from './parse-once.ts';
 import { poolSchema } from './pool-schema.ts';
 import { secretRef } from './secret-ref.ts';
+import type { ClusterConfig } from './cluster-schema.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { StoreConfig } from './store-schema.ts';
@@ -213,6 +214,8 @@ export interface LoadedConfig {
   readonly inspect?: ResolvedInspect;
   /** The store under every turn, with absolute paths, if there is to be one. */
   readonly store?: StoreConfig;
+  /** The nodes that share the store, with absolute paths, if it is one of several. */
+  readonly cluster?: ClusterConfig;
   /** The absolute path of the file that the config came from. */
   readonly file?: string;
   /** All files that the config was read from, that one first. */
@@ -241,7 +244,7 @@ export function resolveConfig(
   if (config.externalSecrets) declared.unshift([DEFAULT_PROVIDER_ALIAS, config.externalSecrets]);
   const providers = declared.map(([alias, provider]) => resolveProvider(alias, provider));
   const maxSecrets = config.secrets?.maxEntries;
-  const { inspect, store } = config;
+  const { inspect, store, cluster } = config;
   return {
     agents,
     pools,
@@ -250,6 +253,7 @@ export function resolveConfig(
     gateway: config.gateway ?? gatewaySchema.parse({}, once),
     ...(inspect !== undefined && { inspect }),
     ...(store !== undefined && { store: resolveStore(store, folder) }),
+    ...(cluster !== undefined && { cluster: resolveCluster(cluster, folder) }),
   };
 }
 
@@ -261,6 +265,19 @@ function resolveStore(store: NonNullable<ParsedConfig['store']>, folder: string)
     file === undefined ? [] : [[name, resolve(folder, file)]],
   );
   return { type, url, schema, ...(tls && { tls: Object.fromEntries(files) }), ...use };
+}
+
+/** The checks have seen that the keys are those of one of the two ways. */
+function resolveCluster(
+  { tls, ...cluster }: NonNullable<ParsedConfig['cluster']>,
+  folder: string,
+): ClusterConfig {
+  const files = tls && {
+    ca: resolve(folder, tls.ca),
+    cert: resolve(folder, tls.cert),
+    key: resolve(folder, tls.key),
+  };
+  return { ...cluster, ...(files && { tls: files }) } as ClusterConfig;
 }
 
 function resolveAgent(

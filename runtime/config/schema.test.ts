@@ -19,8 +19,10 @@ type Logic = typeof tradingAgent;
 describe('the types of a config', () => {
   test('are those of the schema', () => {
     expectTypeOf<RuntimeConfig>().toExtend<z.input<typeof configSchema>>();
-    // Which keys a type of store takes is checked beside the schema.
-    expectTypeOf<Omit<z.input<typeof configSchema>, 'store'>>().toExtend<Omit<RuntimeConfig, 'store'>>();
+    // Which keys a type of store or a way of a cluster takes is checked beside the schema.
+    expectTypeOf<Omit<z.input<typeof configSchema>, 'store' | 'cluster'>>().toExtend<
+      Omit<RuntimeConfig, 'store' | 'cluster'>
+    >();
     expectTypeOf<keyof RuntimeConfig>().toEqualTypeOf<keyof z.input<typeof configSchema>>();
   });
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentSchema, type AgentConfig } from './agent-schema.ts';
 import { anyText, namedMap, meaning } from './fields.ts';
 import { gatewaySchema, type GatewayConfig } from './gateway-schema.ts';
+import { clusterSchema, type ClusterConfig } from './cluster-schema.ts';
 import { inspectSchema, type InspectConfig } from './inspect-schema.ts';
 import { threadsSchema, type PoolConfig } from './pool-schema.ts';
 import { storeSchema, type StoreConfig } from './store-schema.ts';
@@ -34,6 +35,7 @@ export const configSchema = z
     gateway: gatewaySchema.optional(),
     inspect: inspectSchema.optional(),
     store: storeSchema.optional(),
+    cluster: clusterSchema.optional(),
   })
   .register(...meaning('Agents, the thread pools they are pinned to, and the secrets they may use.'));
 
@@ -67,4 +69,6 @@ export interface RuntimeConfig {
   inspect?: InspectConfig | undefined;
   /** The store under every turn, so that agents outlive the process. `RuntimeOptions.store` takes precedence. */
   store?: StoreConfig | undefined;
+  /** The nodes that share the store, of which this process is one. `RuntimeOptions.cluster` takes precedence. */
+  cluster?: ClusterConfig | undefined;
 }

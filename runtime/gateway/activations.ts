@@ -15,16 +15,23 @@ export class Activations {
   readonly #runtime: Pick<Runtime, 'get' | 'getOrSpawn'>;
   readonly #most: () => number;
   readonly #limit: ActivationLimit;
+  /** Those that were started on other nodes of a cluster, which do not tell when they end: they count until the next process. */
+  readonly #away = new Set<string>();
 
-  /** `most` is read at each start. */
+  readonly #isAway: (address: string) => boolean;
+
+  /** `most` is read at each start. `isAway`: whether an address is another node's; default: none is. */
   constructor(
     runtime: Pick<Runtime, 'get' | 'getOrSpawn'>,
     most: () => number,
     handed: HandedActivations = [],
+    isAway: (address: string) => boolean = () => false,
   ) {
     this.#runtime = runtime;
     this.#most = most;
-    this.#limit = new ActivationLimit((address) => runtime.get(address) !== undefined, handed);
+    const isHere = (address: string): boolean => !isAway(address) && runtime.get(address) !== undefined;
+    this.#limit = new ActivationLimit((address) => this.#away.has(address) || isHere(address), handed);
+    this.#isAway = isAway;
   }
 
   /**
@@ -38,9 +45,14 @@ export class Activations {
       const message = `?activate=true needs a token that allows send or manage for the agent ${agent}`;
       throw new HttpError(403, 'FORBIDDEN', message);
     }
-    const start = () => this.#runtime.getOrSpawn(agent, id);
+    const address = addressOf(agent, id);
+    const start = async () => {
+      const ref = await this.#runtime.getOrSpawn(agent, id);
+      if (!manages && this.#isAway(address)) this.#away.add(address);
+      return ref;
+    };
     if (manages) return start();
-    return this.#limit.start(caller.name, addressOf(agent, id), this.#most(), start, tooMany);
+    return this.#limit.start(caller.name, address, this.#most(), start, tooMany);
   }
 
   handOver(): HandedActivations {

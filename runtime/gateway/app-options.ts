@@ -2,6 +2,7 @@ import type { Logger } from '../base/logger.ts';
 import type { StreamScrubbing } from '../base/scrubbing.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { ServedSystem } from '../runtime.ts';
+import type { Anywhere } from './anywhere.ts';
 import type { AskedStreams } from './asked-streams.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { RequestServer } from './request-server.ts';
@@ -13,6 +14,7 @@ import type { TokenAccess } from './token-access.ts';
 export interface AppOptions extends GatewayContext {
   /** Read at each request, so that it can change while the gateway runs. */
   readonly access: () => TokenAccess;
+  readonly anywhere: Anywhere;
   readonly gateway: () => Pick<ResolvedGateway, 'maxBodyBytes' | 'limits' | 'cors'>;
   readonly idempotency: Idempotency;
   readonly streams: Streams;
@@ -26,8 +28,5 @@ export interface AppOptions extends GatewayContext {
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
-  readonly system: Pick<
-    ServedSystem,
-    'agents' | 'schemas' | 'keeps' | 'keep' | 'keepStream' | 'resumeStore' | 'overview' | 'figures'
-  >;
+  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'resumeStore' | 'overview' | 'figures'>;
 }

@@ -74,7 +74,7 @@ export async function askAsStream(
     const answer = await found.answer.finally(() => found.leave());
     const address = addressIn(params);
     // Of a durable instance the store knows the key, for longer.
-    if (options.system.keeps(address)) begun?.refused();
+    if (options.anywhere.keeps(address)) begun?.refused();
     if (answer.status !== 200) return refused(answer, found.isReplay);
     const { ask } = JSON.parse(answer.body) as { ask: string };
     const stream = options.asked.find(ask, address, caller);
@@ -114,8 +114,9 @@ async function opened(
     const { signal } = stream;
     const timeoutMs = (query['timeoutMs'] as number | undefined) ?? SILENCE_MS;
     const wait = { timeoutMs, signal };
-    const given = keyed && options.system.keeps(address) ? { id: keyed.key, caller: caller.name } : undefined;
-    const asked = given && options.system.keepStream(address, body, given, wait);
+    const given =
+      keyed && options.anywhere.keeps(address) ? { id: keyed.key, caller: caller.name } : undefined;
+    const asked = given && options.anywhere.keepStream(address, body, given, wait);
     void stream.read(asked?.stream ?? ref.askStream(body, wait), shownBy(options));
     if (asked !== undefined) stream.isAgain = await within(systemClock, ms, asked.again, late);
     // A refusal of the mailbox is known at once, and is an answer of its own.

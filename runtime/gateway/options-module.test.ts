@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cluster } from 'holdfast/cluster';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadForGateway } from '../config/load.ts';
 import { optionsOf } from './options-module.ts';
@@ -18,15 +17,6 @@ async function options(text: string): Promise<unknown> {
 test('the default export is what a gateway takes', async () => {
   expect(await options('export default { strict: true };')).toEqual({ strict: true });
   expect(await options('export default {};')).toEqual({});
-});
-
-test('a cluster is refused, since a gateway is alone', async () => {
-  const found = Object.assign(globalThis, { ofTest: cluster({ nodes: ['127.0.0.1:7700'], index: 0 }) });
-  onTestFinished(() => void Reflect.deleteProperty(found, 'ofTest'));
-  await expect(options('export default { cluster: globalThis.ofTest };')).rejects.toMatchObject({
-    code: 'CONFIG_INVALID',
-    message: expect.stringContaining('a gateway is alone') as string,
-  });
 });
 
 test.for([

@@ -36,9 +36,7 @@ export async function optionsOf(
     if (options instanceof Promise) throw new TypeError('a promise; await it there');
     if (typeof options === 'function') throw new TypeError('a function; export what it returns');
     if (options === null) throw new TypeError('null; leave gateway.options out when there are none');
-    const { cluster } = checkRuntimeOptions(options);
-    if (cluster !== undefined)
-      throw new TypeError('cluster: a gateway is alone, so far; run the nodes with createRuntime()');
+    checkRuntimeOptions(options);
   } catch (error) {
     throw await why(
       `the default export of ${gateway.options} is not valid RuntimeOptions: ${(error as Error).message}`,

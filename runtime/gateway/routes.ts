@@ -6,6 +6,7 @@ import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { isReserved } from '../base/reserved-types.ts';
 import type { Runtime, RuntimeStatus, ServedSystem } from '../runtime.ts';
 import type { Activations } from './activations.ts';
+import { type Anywhere, isUnreachable, timeBefore } from './anywhere.ts';
 import type { AskedStreams } from './asked-streams.ts';
 import { HttpError } from './http-error.ts';
 import { type Course, keyReused } from './idempotency.ts';
@@ -21,8 +22,9 @@ export interface GatewayContext {
   /** Sends events to instances for callers that have to know the outcome, here or in the next process. */
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
-  /** Says which instances commit each turn, and has the store. */
-  readonly system: Pick<ServedSystem, 'keeps' | 'keep' | 'resumeStore'>;
+  /** Says which instances commit each turn, and asks them with ids, on whatever node they are. */
+  readonly anywhere: Omit<Anywhere, 'open'>;
+  readonly system: Pick<ServedSystem, 'resumeStore'>;
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   readonly asked: Pick<AskedStreams, 'cancel'>;
@@ -127,7 +129,8 @@ const instanceSchema = z.object({
   agent: text(),
   threadId: text(),
   thread: z.int().describe('Of Node; -1 while it has none.'),
-  incarnation: z.int(),
+  incarnation: z.int().describe('0 of an instance on another node of a cluster.'),
+  node: z.int().optional().describe('The number of its node; only of a gateway that is one of several.'),
 });
 
 const noBody = z.undefined();
@@ -213,8 +216,8 @@ export const routes: readonly Route[] = [
     summary: 'Stop an instance, after it has handled what it was sent',
     scope: 'manage',
     status: 204,
-    run: async ({ runtime }, { params }) => {
-      await (await existing(runtime, params)).stop();
+    run: async (context, { params }) => {
+      await (await existing(context, params)).stop();
       return { status: 204 };
     },
   },
@@ -227,8 +230,8 @@ export const routes: readonly Route[] = [
     body: nothingMore,
     status: 200,
     answer: instanceSchema,
-    run: async ({ runtime }, { params }) => {
-      const ref = await existing(runtime, params);
+    run: async (context, { params }) => {
+      const ref = await existing(context, params);
       await ref.resume();
       return { status: 200, body: shown(ref) };
     },
@@ -260,9 +263,9 @@ export const routes: readonly Route[] = [
         return { status: 200, body: { accepted: true } };
       }
       const { body, course, putOff } = request;
-      if (context.system.keeps(address)) {
+      if (context.anywhere.keeps(address)) {
         if (request.key === undefined) await ref.enqueue(body);
-        else await keptOnce(context, address, 'enqueue', request);
+        else await keptOnce(context, address, 'enqueue', request, context.requestTimeoutMs());
         return { status: 202, body: { accepted: true } };
       }
       // An accepted event waits for its turn as long as that takes.
@@ -324,11 +327,11 @@ export const routes: readonly Route[] = [
       value: z.unknown(),
       context: z.unknown(),
     }),
-    run: async ({ runtime }, { params }) => {
-      const ref = await existing(runtime, params);
+    run: async (context, { params }) => {
+      const ref = await existing(context, params);
       const snapshot = (await ref.snapshot()) as unknown as Record<string, unknown>;
       const { address, incarnation } = ref;
-      return { status: 200, body: { address, incarnation, ...snapshotParts(snapshot) } };
+      return { status: 200, body: { address, incarnation, ...nodeOf(ref), ...snapshotParts(snapshot) } };
     },
   },
   {
@@ -573,32 +576,46 @@ export function addressIn(params: RouteRequest['params']): string {
   return addressOf(agent, id);
 }
 
+/** The parts by which the instance of a request is found, on whatever node it is. */
+type Finding = Pick<GatewayContext, 'runtime' | 'anywhere'>;
+
 /** The instance that a path names; one that only the store has wakes. */
-export async function existing(runtime: GatewayContext['runtime'], params: RouteRequest['params']) {
-  const ref = await kept(runtime, params);
+export async function existing(context: Finding, params: RouteRequest['params']) {
+  const ref = await kept(context, params, true);
   if (ref !== undefined) return ref;
   const message = `there is no instance ${addressIn(params)}; start it with PUT, or send with ?activate=true`;
   throw new HttpError(404, 'NOT_FOUND', message);
 }
 
-async function kept(runtime: GatewayContext['runtime'], params: RouteRequest['params']) {
+/** `isSure`: of another node, too, it is known that it is there. */
+async function kept({ runtime, anywhere }: Finding, params: RouteRequest['params'], isSure: boolean) {
   const address = addressIn(params);
   const ref = runtime.get(address);
-  if (ref !== undefined || (await runtime.find(address)) === undefined) return ref;
+  const isAway = anywhere.away(address) !== undefined;
+  if (ref !== undefined && !(isAway && isSure)) return ref;
+  if ((await runtime.find(address)) === undefined) return undefined;
   const { agent, id } = named(params);
-  return runtime.getOrSpawn(agent, id);
+  return isAway ? ref : runtime.getOrSpawn(agent, id);
 }
 
-/** The instance that a request is for, started when the request says so. */
+/**
+ * The instance that a request is for, started when the request says so. Of another node, what it is sent says whether it is
+ * there.
+ */
 export async function reached(
-  { runtime, activations }: Pick<GatewayContext, 'runtime' | 'activations'>,
+  context: Finding & Pick<GatewayContext, 'activations'>,
   { params, query, caller }: Pick<RouteRequest, 'params' | 'query' | 'caller'>,
 ) {
-  if (query['activate'] !== 'true') return existing(runtime, params);
-  const ref = await kept(runtime, params);
+  const isStarted = query['activate'] === 'true';
+  const ref = await kept(context, params, isStarted).catch((error: unknown) => {
+    // What is enqueued waits in the store; whatever else is said ends with the same error.
+    if (isStarted && isUnreachable(error)) return context.runtime.get(addressIn(params));
+    throw error;
+  });
   if (ref !== undefined) return ref;
+  if (!isStarted) return existing(context, params);
   const { agent, id } = named(params);
-  return activations.instance(caller, agent, id);
+  return context.activations.instance(caller, agent, id);
 }
 
 /**
@@ -606,16 +623,19 @@ export async function reached(
  * come again, whatever it ended with, and the next process may go on with it.
  */
 async function keptOnce(
-  { system, leaving }: GatewayContext,
+  { anywhere, leaving }: GatewayContext,
   address: string,
   kind: 'enqueue' | 'delivery' | 'ask',
   { body, caller, key = '', course, putOff, signal }: RouteRequest,
+  ms: number,
 ): Promise<unknown> {
   putOff();
   course?.putOff();
   try {
-    const wait = { timeoutMs: LONGEST_MS, signal };
-    return await system.keep(address, kind, body, { id: key, caller: caller.name }, wait);
+    // Of another node it is asked again when the client comes again.
+    const timeoutMs = anywhere.away(address) === undefined ? LONGEST_MS : timeBefore(ms);
+    const given = { id: key, caller: caller.name };
+    return await anywhere.keep(address, kind, body, given, { timeoutMs, signal });
   } catch (error) {
     course?.refused();
     if (!(error instanceof HoldfastError)) throw error;
@@ -633,10 +653,11 @@ function opened(
   request: RouteRequest,
   timeoutMs: number,
 ): Promise<unknown> {
-  const { asks, system } = context;
+  const { asks, anywhere } = context;
   const { body, signal, course, key, putOff } = request;
   const throws = true;
-  if (key !== undefined && system.keeps(address)) return keptOnce(context, address, kind, request);
+  if (key !== undefined && anywhere.keeps(address))
+    return keptOnce(context, address, kind, request, timeoutMs);
   if (course === undefined) return asks.open(address, kind, body, { timeoutMs, signal, throws, putOff });
   course.begun();
   const refused = (): void => course.refused();
@@ -649,12 +670,11 @@ function askMs(query: RouteRequest['query'], requestTimeoutMs: number): number {
   return Math.min((query['timeoutMs'] as number | undefined) ?? ASK_MS, requestTimeoutMs);
 }
 
-function shown({
-  address,
-  agent,
-  threadId,
-  thread,
-  incarnation,
-}: Awaited<ReturnType<typeof existing>>): object {
-  return { address, agent, threadId, thread, incarnation };
+function shown(ref: Awaited<ReturnType<typeof existing>>): object {
+  const { address, agent, threadId, thread, incarnation } = ref;
+  return { address, agent, threadId, thread, incarnation, ...nodeOf(ref) };
+}
+
+function nodeOf({ node }: Pick<Awaited<ReturnType<typeof existing>>, 'node'>): object {
+  return node === undefined ? {} : { node };
 }

@@ -21,6 +21,7 @@ import {
 import { standingInstances } from '../config/standing-instances.ts';
 import { version } from '../base/version.ts';
 import { Activations } from './activations.ts';
+import { type Anywhere, anywhere } from './anywhere.ts';
 import { carriedAnswer } from './answering.ts';
 import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
@@ -73,6 +74,8 @@ export class Service {
   #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
   #system: ServedSystem | undefined;
+  /** Calls of instances, on whatever node they are. */
+  #anywhere: Anywhere | undefined;
   #work: WorkUnderWay | undefined;
   #tls: TlsFiles | undefined;
   #socket = '';
@@ -94,7 +97,7 @@ export class Service {
   );
   readonly #idempotency = new Idempotency(systemClock, () => this.#gateway?.limits.keptAnswerBytes ?? 0);
   readonly #asks = new PutOffAsks(
-    (...event) => this.#system?.open(...event) ?? Promise.reject(notPrepared()),
+    (...event) => this.#anywhere?.open(...event) ?? Promise.reject(notPrepared()),
     () => systemClock.now(),
   );
   readonly #reports = new InstanceReports(
@@ -329,18 +332,21 @@ export class Service {
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const logger = scrubbedLogger(this.#logger, scrubber);
+    const everywhere = (this.#anywhere = anywhere(runtime, system));
     if (!this.#isPaused) await this.#begin(lost);
     this.#idempotency.takeOver(carried, (ticket) =>
       carriedAnswer(this.#asks.answer(ticket), { logger, scrubber }),
     );
     const current = (): ResolvedGateway => this.#gateway ?? gateway;
     const mostActivated = (): number => current().limits.activatedInstances;
-    this.#activations = new Activations(runtime, mostActivated, activations);
+    const isAway = (address: string): boolean => system.away(address) !== undefined;
+    this.#activations = new Activations(runtime, mostActivated, activations, isAway);
     const app = gatewayApp({
       runtime,
       asks: this.#asks,
       requests: () => this.#server,
       activations: this.#activations,
+      anywhere: everywhere,
       system,
       isPaused: () => this.#isPaused,
       streamTokens: this.#streamTokens,
@@ -443,7 +449,8 @@ export class Service {
     const instances: HandedInstance[] = [];
     await inTurn(runtime.status().instances, async ({ address, agent }) => {
       const ref = runtime.get(address);
-      if (ref === undefined) return;
+      // Another node has it by now.
+      if (ref === undefined || this.#system?.away(address) !== undefined) return;
       const id = decodeURIComponent(address.slice(address.indexOf('/') + 1));
       if (this.#system?.outlives(address) === true) {
         this.#streams.tails.outlives(address);

@@ -53,6 +53,8 @@ export interface LocalNode {
     | 'deadLetters'
     | 'secretIn'
     | 'find'
+    | 'keep'
+    | 'keepStream'
     | 'threadIdOf'
     | 'logger'
     | 'readStoreUrl'

@@ -12,6 +12,10 @@ const unreached = {
   release() {},
   begin: () => Promise.reject(new Error('nobody is there')),
   ask: () => Promise.reject(new Error('nobody is there')),
+  keep: () => Promise.reject(new Error('nobody is there')),
+  keepStream: () => {
+    throw new Error('nobody is there');
+  },
   status: () => ({ node: 0, nodes: [] }),
 };
 

@@ -1,5 +1,8 @@
 import { HoldfastError } from '../base/errors.ts';
 
+import type { KeptAsk } from '../instance/ask-stream.ts';
+import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
+import type { WaitOptions } from '../mailbox/waiting.ts';
 import type { ClusterStatus } from '../telling/status.ts';
 
 /** What one of several nodes with a common store runs, as its runtime sees it. */
@@ -14,6 +17,21 @@ export interface NodeShare {
   begin(address: string): Promise<void>;
   /** Asks an instance of an address that this node does not own, or delivers to it. */
   ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
+  /** Sends an event with an id, once for each caller, to an instance of an address that this node does not own. */
+  keep(
+    address: string,
+    kind: KeptKind,
+    event: unknown,
+    given: GivenId,
+    wait: Pick<WaitOptions, 'timeoutMs' | 'signal'>,
+  ): Promise<unknown>;
+  /** {@link keep} of an ask whose answer is read as it is written. */
+  keepStream(
+    address: string,
+    event: unknown,
+    given: GivenId,
+    wait: Pick<WaitOptions, 'timeoutMs' | 'signal'>,
+  ): KeptAsk;
   /** The runtime stops: what it has sent is to be in the store, whatever it waits for. */
   release(): void;
   /** The nodes, as this one sees them; undefined before it has joined them. */

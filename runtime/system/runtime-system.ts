@@ -424,6 +424,13 @@ export class RuntimeSystem {
     return this.#owns(address) || !this.isPlaced(address) ? undefined : this.#share;
   }
 
+  /** How the instance at an address is reached that runs on another node; `undefined`: it is one of this node's. */
+  away(address: string): NodeShare | undefined {
+    // One that is not in the store is where it was started.
+    const isStored = this.#instances.at(address)?.continuation.durable ?? true;
+    return isStored ? this.#elsewhere(address) : undefined;
+  }
+
   #due(address: string, at: number): void {
     if (this.#owns(address)) this.#wakes?.due(address, at);
     // Whoever owns it finds by itself what is for later.

@@ -79,6 +79,7 @@ export class TestProcess {
         return stage.startThread(...spec);
       },
       sent: deepFreeze,
+      isAlone: true,
       keptIn: (store) => {
         this.#store = processStore(store, stage.storeWay(), faults);
         return this.#store.store;
