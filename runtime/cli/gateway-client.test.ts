@@ -132,3 +132,24 @@ test('this machine is known by its names', () => {
   for (const host of ['10.0.0.1', 'localhost.example.com', 'example.com', '127.example.com', '[fe80::1]'])
     expect([host, isThisMachine(host)]).toEqual([host, false]);
 });
+
+test('the nodes of a cluster are listed as the node of the gateway sees them, and one that is away is told', async () => {
+  const at = ['10.0.0.5:7700', '10.0.0.6:7700'];
+  const nodes = [
+    { node: 0, at: at[0], partitions: 40, reachable: true },
+    { node: 1, at: at[1], partitions: 24, reachable: false, why: 'the connection has ended' },
+  ];
+  let cluster: object | undefined = { node: 0, nodes };
+  const url = await served((_request, response) => {
+    response.end(JSON.stringify({ cluster }));
+  });
+  const list = (more = '') =>
+    shell('/')(`cluster nodes --url ${url}${more}`, { env: { HOLDFAST_TOKEN: 'hf_token' } });
+  const { code, out } = await list();
+  expect(code).toBe(1);
+  expect(out).toMatch(/^0 \(this\) +10\.0\.0\.5:7700 +40 +reached$/m);
+  expect(out).toMatch(/^1 +10\.0\.0\.6:7700 +24 +not reached +the connection has ended$/m);
+  expect(JSON.parse((await list(' --json')).out)).toEqual({ cluster });
+  cluster = undefined;
+  expect(await list()).toMatchObject({ code: 0, out: expect.stringContaining('is alone') as string });
+});

@@ -9,6 +9,7 @@ import {
   agentsStop,
 } from './commands/agents.ts';
 import {
+  clusterNodes,
   deadLettersList,
   deadLettersReplay,
   inspect,
@@ -143,6 +144,14 @@ export function addGatewayCommands(
   asking(program.command('threads').description('the threads of a running gateway, by pool')).action(
     ending((options: Options) => threads(options, terminal)),
   );
+  const cluster = program.command('cluster').description('the nodes that share a store');
+  asking(
+    cluster
+      .command('nodes')
+      .description(
+        'where each is, what it has, and whether the node of this gateway reaches it; exit code 1 when it does not reach all',
+      ),
+  ).action(ending((options: Options) => clusterNodes(options, terminal)));
   const letters = program.command('dead-letters').description('events that were not handled');
   asking(letters.command('list').description('the last 1000 of the last hour')).action(
     ending((options: Options) => deadLettersList(options, terminal)),

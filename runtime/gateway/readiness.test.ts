@@ -49,3 +49,19 @@ test('while the store under every turn fails, or another process has it, a gatew
   for (const state of ['failing', 'locked'] as const)
     expect(look({ state })).toMatchObject({ ready: false, store: { state } });
 });
+
+test('a node of a cluster that has no partitions is not ready; one that does not reach others is, and says which', () => {
+  const probe = new ReadinessProbe();
+  onTestFinished(() => probe.stop());
+  const look = (partitions: number) => {
+    const at = '127.0.0.1:7700';
+    const nodes = [
+      { node: 0, at, partitions: 64 - partitions, reachable: false },
+      { node: 1, at, partitions, reachable: true },
+    ];
+    return probe.look({ ...status, cluster: { node: 1, nodes } });
+  };
+  expect(look(32)).toMatchObject({ ready: true, cluster: { node: 1, partitions: 32, unreachable: [0] } });
+  expect(look(0)).toMatchObject({ ready: false, cluster: { partitions: 0 } });
+  expect(probe.look(status)).not.toHaveProperty('cluster');
+});

@@ -19,12 +19,23 @@ export interface Readiness {
   readonly closedPools: readonly string[];
   /** The store under every turn, when it fails or another process owns it; absent otherwise. */
   readonly store?: RuntimeOverview['store'];
+  /** What this node of a cluster has and reaches; absent when it is alone. Without partitions it is not ready: others have them all. */
+  readonly cluster?: NodeReadiness;
   /** The gateway was started paused, and agents handle nothing yet; absent otherwise. */
   readonly paused?: true;
   /** While it is paused: the command that ends that. */
   readonly next?: string;
   /** Secrets that are not current; agents go on with the versions they have. */
   readonly staleSecrets: readonly string[];
+}
+
+/** One node, as it sees itself and the others. */
+export interface NodeReadiness {
+  readonly node: number;
+  /** How many of the 64 partitions of all addresses it has. */
+  readonly partitions: number;
+  /** The numbers of the nodes that it does not reach; what is asked of their instances here is a 503. */
+  readonly unreachable: readonly number[];
 }
 
 /** Watches the event loop from now on: always the last 5 to 10 s, however often it is asked. */
@@ -45,7 +56,7 @@ export class ReadinessProbe {
     this.#windows.refresh();
   }
 
-  look({ state, pools, secrets, store }: RuntimeOverview, isPaused = false): Readiness {
+  look({ state, pools, secrets, store, cluster: nodes }: RuntimeOverview, isPaused = false): Readiness {
     const p99Ms = Math.max(this.#before, this.#p99Ms());
     const eventLoop = { p99Ms, ok: p99Ms < SLOW_MS };
     const closedPools = pools.filter(({ health }) => health !== 'open').map(({ threadId }) => threadId);
@@ -53,7 +64,10 @@ export class ReadinessProbe {
       .filter((one) => one.state === 'stale' || one.state === 'failed')
       .map(({ id }) => id);
     const isStored = store === undefined || store.state === 'ok';
-    const ready = state === 'running' && eventLoop.ok && closedPools.length === 0 && isStored && !isPaused;
+    const cluster = nodes && nodeReadiness(nodes);
+    const hasPart = cluster === undefined || cluster.partitions > 0;
+    const isSound = eventLoop.ok && closedPools.length === 0 && isStored;
+    const ready = state === 'running' && isSound && hasPart && !isPaused;
     return {
       ready,
       state,
@@ -61,6 +75,7 @@ export class ReadinessProbe {
       eventLoop,
       closedPools,
       ...(!isStored && { store }),
+      ...(cluster && { cluster }),
       staleSecrets,
     };
   }
@@ -78,4 +93,12 @@ export class ReadinessProbe {
   #p99Ms(): number {
     return Math.max(0, Math.round(this.#delay.percentile(99) / NS_PER_MS) - RESOLUTION_MS);
   }
+}
+
+function nodeReadiness({ node, nodes }: NonNullable<RuntimeOverview['cluster']>): NodeReadiness {
+  return {
+    node,
+    partitions: nodes.find((one) => one.node === node)?.partitions ?? 0,
+    unreachable: nodes.filter(({ reachable }) => !reachable).map((one) => one.node),
+  };
 }

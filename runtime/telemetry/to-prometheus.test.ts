@@ -119,3 +119,20 @@ test('names that mean something to Prometheus are escaped, and secret ids are no
   });
   expect(text).not.toContain('desk/');
 });
+
+test('a node of a cluster says which it is, and what it knows of the others', () => {
+  const at = '127.0.0.1:7700';
+  const nodes = [
+    { node: 0, at, partitions: 40, reachable: true },
+    { node: 1, at, partitions: 24, reachable: false, why: 'it was not tried' },
+  ];
+  const found = samples(toPrometheus({ ...empty, cluster: { node: 0, nodes } }));
+  expect(Object.fromEntries(found)).toMatchObject({
+    'holdfast_info{version="1.2.3",state="running",node="0"}': 1,
+    'holdfast_node_partitions{node="0"}': 40,
+    'holdfast_node_partitions{node="1"}': 24,
+    'holdfast_node_reachable{node="0"}': 1,
+    'holdfast_node_reachable{node="1"}': 0,
+  });
+  expect([...samples(toPrometheus(empty)).keys()].join()).not.toContain('node');
+});

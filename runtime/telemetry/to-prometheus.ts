@@ -1,5 +1,5 @@
 import { checkCall, type Rule } from '../base/call-check.ts';
-import type { RuntimeFigures, RuntimeStatus } from '../telling/status.ts';
+import type { NodeStatus, RuntimeFigures, RuntimeStatus } from '../telling/status.ts';
 import { agentFigures } from './agent-figures.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -41,14 +41,17 @@ const aStatus: Rule = {
 };
 
 function metricsOf(status: RuntimeFigures): Metric[] {
-  const { pools, agents, secrets, secretProviders } = status;
+  const { pools, agents, secrets, secretProviders, cluster } = status;
+  const own: Labels = cluster === undefined ? {} : { node: String(cluster.node) };
   const threads = pools.flatMap(({ threadId: pool, threads }) =>
     threads.map((thread) => ({ pool, ...thread })),
   );
   const byAgent = (amount: (figures: RuntimeFigures['agents'][number]) => number): Metric['samples'] =>
     agents.map((figures) => [{ agent: figures.agent }, amount(figures)]);
   return [
-    gauge('info', 'The version.', [[{ version: status.version, state: status.state }, 1]]),
+    gauge('info', 'The version, and the node of a cluster.', [
+      [{ version: status.version, state: status.state, ...own }, 1],
+    ]),
     gauge('uptime_seconds', 'Since the runtime was created.', [[{}, status.uptimeMs / 1000]]),
     gauge(
       'threads',
@@ -128,6 +131,16 @@ function metricsOf(status: RuntimeFigures): Metric[] {
       '1: the provider is called; 0: it failed too often.',
       secretProviders.map(({ alias, breaker }) => [{ provider: alias }, Number(breaker === 'closed')]),
     ),
+    gauge(
+      'node_partitions',
+      'Of the 64 partitions of all addresses, those of a node, as this one sees it.',
+      ofNodes(cluster, ({ partitions }) => partitions),
+    ),
+    gauge(
+      'node_reachable',
+      '1: this node reaches that one; 0: it does not.',
+      ofNodes(cluster, ({ reachable }) => Number(reachable)),
+    ),
   ].filter(({ samples }) => samples.length > 0);
 }
 
@@ -136,6 +149,10 @@ function of(
   amount: (pool: RuntimeStatus['pools'][number]) => number,
 ): Metric['samples'] {
   return pools.map((pool) => [{ pool: pool.threadId }, amount(pool)]);
+}
+
+function ofNodes(cluster: RuntimeStatus['cluster'], amount: (node: NodeStatus) => number): Metric['samples'] {
+  return (cluster?.nodes ?? []).map((one) => [{ node: String(one.node) }, amount(one)]);
 }
 
 function gauge(name: string, help: string, samples: Metric['samples']): Metric {

@@ -40,6 +40,27 @@ export async function threads(options: Options, terminal: Terminal): Promise<Exi
   return EXIT.ok;
 }
 
+/** The nodes of the cluster of a gateway, as its own node sees them. */
+export async function clusterNodes(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { stdout } = terminal;
+  const gateway = await gatewayOf(options, terminal);
+  const { cluster } = (await request(gateway, 'GET', '/v1/status')) as RuntimeStatus;
+  if (options.json === true) stdout.write(`${JSON.stringify({ cluster: cluster ?? null }, undefined, 2)}\n`);
+  else if (cluster === undefined) stdout.write('This gateway is alone: its config has no cluster.\n');
+  else {
+    const colour = paint(terminal);
+    const rows = cluster.nodes.map(({ node, at, partitions, reachable, why = '' }) => [
+      `${node}${node === cluster.node ? ' (this)' : ''}`,
+      colour('cyan', at),
+      String(partitions),
+      reachable ? 'reached' : colour('red', 'not reached'),
+      why,
+    ]);
+    stdout.write(table(['node', 'at', 'partitions', 'state', ''], rows));
+  }
+  return cluster?.nodes.every(({ reachable }) => reachable) === false ? EXIT.failed : EXIT.ok;
+}
+
 /** Events that were not handled. */
 export async function deadLettersList(options: Options, terminal: Terminal): Promise<ExitCode> {
   const { stdout } = terminal;
