@@ -225,7 +225,7 @@ async function streamed(
   const isOver = options.runtime.get(address) === undefined && options.streams.hasRest(address, from);
   const ref = isOver
     ? undefined
-    : await within(systemClock, ms, reached(options, request), () => tooLate(ms));
+    : await within(systemClock, ms, reached(options, request, true), () => tooLate(ms));
   if (c.req.method === 'HEAD') return new Response(null, { headers });
   const agent = params['agent'] ?? '';
   assertStill(options.access(), caller, 'read', agent);

@@ -64,7 +64,9 @@ export class FollowedInstance {
 
   /** Whether the events of this instance are counted here. */
   counts(ref: AgentRef): boolean {
-    return this.#ref === ref;
+    const own = this.#ref;
+    // Of an instance on another node there may be several, which hear the same.
+    return own === ref || (own !== undefined && isAway(own) && isAway(ref));
   }
 
   hear(ref: AgentRef, shown: Shown): void {
@@ -144,4 +146,8 @@ export class FollowedInstance {
     this.#options.over();
     for (const { broke } of this.#followers) broke();
   }
+}
+
+function isAway({ incarnation }: AgentRef): boolean {
+  return incarnation === 0;
 }

@@ -132,7 +132,6 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   THREAD_HUNG: 503,
   RUNTIME_STOPPED: 503,
   NODE_UNREACHABLE: 503,
-  NOT_LOCAL: 501,
 };
 
 /** A thrown error as an answer. An agent's own error is 422: the request made it fail. */

@@ -105,6 +105,24 @@ describe.skipIf(!hasPostgres)('gateways that are nodes of a cluster', () => {
     expect(await read(1, 'k-3')).toEqual(again);
   });
 
+  test('what an instance emits is told to all who follow it through another node', async () => {
+    const path = theirs();
+    expect(await through(0, 'GET', `${path}/stream`)).toMatchObject({ status: 404 });
+    await through(0, 'PUT', path);
+    const follow = async () => {
+      const { app, headers } = faces[0] as (typeof faces)[number];
+      const reader = (await app.request(`${path}/stream`, { headers })).body?.getReader();
+      let told = '';
+      return async (text: string): Promise<void> => {
+        while (!told.includes(text)) told += new TextDecoder().decode((await reader?.read())?.value);
+      };
+    };
+    const [one, other] = [await follow(), await follow()];
+    for (const until of [one, other]) await until('event: snapshot');
+    await through(1, 'POST', `${path}/events?wait=handled`, deposit);
+    for (const until of [one, other]) await until('{"type":"deposited","total":5}');
+  });
+
   test('?activate=true starts an instance where it belongs, within the limit of its token', async () => {
     const ask = (path: string) => through(0, 'POST', `${path}/ask?activate=true`, deposit, asDesk);
     const [one, two] = [theirs(), theirs()];

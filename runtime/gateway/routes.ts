@@ -600,16 +600,17 @@ async function kept({ runtime, anywhere }: Finding, params: RouteRequest['params
 
 /**
  * The instance that a request is for, started when the request says so. Of another node, what it is sent says whether it is
- * there.
+ * there; with `isSure` that is known.
  */
 export async function reached(
   context: Finding & Pick<GatewayContext, 'activations'>,
   { params, query, caller }: Pick<RouteRequest, 'params' | 'query' | 'caller'>,
+  isSure = false,
 ) {
   const isStarted = query['activate'] === 'true';
-  const ref = await kept(context, params, isStarted).catch((error: unknown) => {
+  const ref = await kept(context, params, isSure || isStarted).catch((error: unknown) => {
     // What is enqueued waits in the store; whatever else is said ends with the same error.
-    if (isStarted && isUnreachable(error)) return context.runtime.get(addressIn(params));
+    if (!isSure && isUnreachable(error)) return context.runtime.get(addressIn(params));
     throw error;
   });
   if (ref !== undefined) return ref;
