@@ -31,7 +31,7 @@ import { stopOnSignals } from './system/signals.ts';
 import type { RuntimeOptions } from './system/runtime-options.ts';
 import { checkRuntimeOptions } from './system/runtime-options-check.ts';
 import { spawnRequest, type SpawnRequest } from './system/spawn-request.ts';
-import type { RuntimeOverview, RuntimeStatus } from './telling/status.ts';
+import type { NodeFigures, RuntimeOverview, RuntimeStatus } from './telling/status.ts';
 import type { AgentSchemas } from './wire/agent-schemas.ts';
 import type { CarriedAsk } from './wire/protocol.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
@@ -47,6 +47,7 @@ export type {
   AskToCarry,
   CarriedAsk,
   DeadLetter,
+  NodeFigures,
   OpenWait,
   PersistedEnvelope,
   RuntimeEvents,
@@ -292,6 +293,7 @@ export type ServedSystem = Pick<
   | 'storeId'
   | 'overview'
   | 'figures'
+  | 'nodeFigures'
 >;
 
 type UsedStore = NonNullable<RuntimeOptions['store']>;
@@ -329,7 +331,7 @@ export interface Surroundings extends Pick<
 /** What makes nodes of runtimes is loaded for those alone whose config says so. */
 async function configCluster(config: ClusterConfig): Promise<JoiningCluster> {
   const [{ cluster }, options] = await Promise.all([import('./cluster/cluster.ts'), clusterOptions(config)]);
-  return cluster(options as Parameters<typeof cluster>[0]) as JoiningCluster;
+  return cluster(options) as JoiningCluster;
 }
 
 function joined(cluster: JoiningCluster, store: UsedStore | undefined): JoinedNode {

@@ -153,3 +153,26 @@ test('the nodes of a cluster are listed as the node of the gateway sees them, an
   cluster = undefined;
   expect(await list()).toMatchObject({ code: 0, out: expect.stringContaining('is alone') as string });
 });
+
+test('status --cluster has what each node says of itself, and the sums of those that do', async () => {
+  const agents = [{ agent: 'a', states: { running: 2, restarting: 1 }, handled: 7, mailbox: 4, capacity: 9 }];
+  const figures = { state: 'running', version: '1.2.3', deadLetters: 5, agents };
+  const nodes = [
+    { node: 0, at: '10.0.0.5:7700', partitions: 32, reachable: true, figures },
+    { node: 1, at: '10.0.0.6:7700', partitions: 16, reachable: true, figures },
+    { node: 2, at: '10.0.0.7:7700', partitions: 16, reachable: false, why: 'it was not tried' },
+  ];
+  const url = await served((_request, response) => response.end(JSON.stringify({ nodes })));
+  const { code, out } = await shell('/')(`status --cluster --url ${url}`, {
+    env: { HOLDFAST_TOKEN: 'hf_token' },
+  });
+  expect(code).toBe(1);
+  expect(out.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['node', 'at', 'state', 'version', 'partitions', 'instances', 'wait', 'handled', 'dead letters'],
+    ['0', '10.0.0.5:7700', 'running', '1.2.3', '32', '3', '4', '7', '5'],
+    ['1', '10.0.0.6:7700', 'running', '1.2.3', '16', '3', '4', '7', '5'],
+    ['2', '10.0.0.7:7700', 'not reached', '16', 'it was not tried'],
+    ['all', '64', '6', '8', '14', '10'],
+    [''],
+  ]);
+});

@@ -112,6 +112,8 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .command('status')
     .description('the version, the config, and the agents and pools that it declares')
     .option('--version', 'print the version alone, also where there is no config')
+    .option('--cluster', 'the nodes of the cluster of its gateway, each with what it says of itself')
+    .option('--url <url>', 'with --cluster: another gateway; its token is in HOLDFAST_TOKEN')
     .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
     .option('--json', 'as JSON')
     .action(ending((options: StatusOptions) => status(options, terminal)));

@@ -22,6 +22,7 @@ function rig(options: Partial<AnswersOptions> = {}) {
     spawn: async (agent, id) => ref(`${agent}/${id}`),
     getOrSpawn: async (agent, id) => ref(`${agent}/${id}`),
     find: async (address) => ({ address }),
+    figures: () => undefined,
     keep: async () => undefined,
     keepStream: () => undefined,
     scrub: (value) => value,

@@ -22,6 +22,8 @@ export interface AnswersOptions {
   readonly getOrSpawn: (agent: string, id: string, input: unknown) => Promise<AgentRef>;
   /** Looks an instance up, and wakes nobody. */
   readonly find: (address: string) => Promise<unknown>;
+  /** What this node says of itself, without values of secrets. */
+  readonly figures: () => unknown;
   /** Does once what somebody else than the program gives an id, with an instance that is in memory. */
   readonly keep: NodeShare['keep'];
   readonly keepStream: (
@@ -32,6 +34,9 @@ export interface AnswersOptions {
   /** Whether another node has an address. */
   readonly isAway: (address: string) => boolean;
 }
+
+/** What is asked of an instance. */
+type InstanceCall = Exclude<CallKind, 'find' | 'figures'>;
 
 /** What other nodes ask of instances here, done by the references of this node, for each address in the order in which it came. */
 export class Answers {
@@ -64,6 +69,7 @@ export class Answers {
     const { clock, find, get, scrub } = this.#options;
     const { address, kind } = call;
     if (kind === 'find') return scrub(await find(address));
+    if (kind === 'figures') return this.#options.figures();
     const before = this.#begun.get(address);
     const here = before === undefined && kind !== 'spawn' && kind !== 'getOrSpawn' ? get(address) : undefined;
     if (here !== undefined) return this.#do(here, kind, call, wait);
@@ -84,7 +90,7 @@ export class Answers {
     return this.#do(ref, kind, call, { ...wait, timeoutMs });
   }
 
-  async #do(ref: AgentRef, kind: Exclude<CallKind, 'find'>, call: Call, wait: CallWait): Promise<unknown> {
+  async #do(ref: AgentRef, kind: InstanceCall, call: Call, wait: CallWait): Promise<unknown> {
     const { scrub, isAway } = this.#options;
     const write: CallWait['write'] = (part) => wait.write(scrub(part));
     const carried = { ...wait, write };
@@ -140,7 +146,7 @@ type Doing = (ref: AgentRef, call: Call, wait: CallWait) => unknown;
 const started: Doing = ({ incarnation }) => incarnation;
 
 /** What is done with the reference for each kind of call. */
-const doings: Readonly<Record<Exclude<CallKind, 'find' | 'mirror'>, Doing>> = {
+const doings: Readonly<Record<Exclude<InstanceCall, 'mirror'>, Doing>> = {
   spawn: started,
   getOrSpawn: started,
   ask: (ref, { value, id }, wait) => ref.ask(value, { ...wait, ...named(id) }),

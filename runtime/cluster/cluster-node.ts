@@ -10,7 +10,7 @@ import { isPartitioned, type PartitionedStore } from '../store/partitioned-store
 import type { JoinedNode, LocalNode, RemoteSpawn } from '../system/cluster.ts';
 import type { FoundInstance } from '../system/found-instance.ts';
 import type { NodeShare } from '../system/node-share.ts';
-import type { ClusterStatus, NodeStatus } from '../telling/status.ts';
+import type { ClusterStatus, NodeStatus, RuntimeFigures } from '../telling/status.ts';
 import type { Encoded } from '../wire/encoded-state.ts';
 import { Answers, asOfNode } from './answers.ts';
 import type { ClusterTls } from './link-tls.ts';
@@ -78,6 +78,7 @@ export class PlacedNode implements JoinedNode {
         this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
       ...keptFar({ call: (call, wait) => this.#call(call, wait), waiting: this.#waiting }),
       status: () => this.#status(),
+      figuresOf: (node) => this.#figuresOf(node),
       release: () => {
         this.#isReleased = true;
         for (const order of this.#orders.values()) order.release();
@@ -168,6 +169,7 @@ export class PlacedNode implements JoinedNode {
       spawn,
       getOrSpawn,
       find: (address) => system.find(address),
+      figures: () => system.figures(),
       keep: (...event) => system.keep(...event),
       keepStream: (...event) => system.keepStream(...event),
       scrub: system.scrubber.scrub,
@@ -217,6 +219,15 @@ export class PlacedNode implements JoinedNode {
       node: placement.self,
       nodes: placement.nodes().map((one) => this.#statusOf(one, partitions.get(one.node) ?? 0)),
     };
+  }
+
+  async #figuresOf(node: number): Promise<RuntimeFigures> {
+    if (node === this.#placement.self) return this.#local.system.figures();
+    const link = this.#linkTo(node);
+    if (link === undefined)
+      throw new HoldfastError('NODE_UNREACHABLE', `node ${node} is not there any more; list the nodes again`);
+    const figures = link.call({ kind: 'figures', address: `node ${node}` }, { timeoutMs: FIGURES_MS });
+    return (await figures) as RuntimeFigures;
   }
 
   #statusOf({ node, host, port }: ClusterNode, routed: number): NodeStatus {
@@ -365,6 +376,8 @@ export class PlacedNode implements JoinedNode {
 const REACH_MS = 1000;
 /** Milliseconds for the start of an instance on another node, its thread included. */
 const SPAWN_MS = 30_000;
+/** Milliseconds for what a node says of itself, which comes at once. */
+const FIGURES_MS = 3000;
 /** Milliseconds for a look into the memory of another node, and into the store. */
 const FIND_MS = 5000;
 /** Milliseconds for which what is sent waits until its node says that what was asked before has its place: as long as for a start. */

@@ -32,6 +32,8 @@ export const CALLS = [
   'resume',
   'stop',
   'find',
+  // What the node says of itself, whatever the address.
+  'figures',
   // What was asked before has its place.
   'placed',
 ] as const;

@@ -49,11 +49,11 @@ describe('a cluster', () => {
   });
 
   test('is one file for all nodes: the place comes from a variable, and files lie beside the config', async () => {
-    const { path, write } = await configFolder();
+    const folder = await configFolder();
     const cluster = { nodes, index: '${NODE_INDEX}', tls };
-    const file = await write('openclaw.json', JSON.stringify({ agents: {}, cluster }));
+    const file = await folder.write('openclaw.json', JSON.stringify({ agents: {}, cluster }));
     expect(await loadConfig(file, { env: { NODE_INDEX: '1' } })).toMatchObject({
-      cluster: { nodes, index: 1, tls: { key: join(path, 'node-key.pem') } },
+      cluster: { nodes, index: 1, tls: { key: join(folder.path, 'node-key.pem') } },
     });
   });
 });

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
-import type { OpenWait, Runtime, ServedSystem } from '../runtime.ts';
+import type { Runtime, ServedSystem } from '../runtime.ts';
 
 /**
  * Milliseconds by which what another node does ends before the request that waits for it: so the client is told that the node
@@ -23,9 +23,9 @@ export function anywhere(runtime: Pick<Runtime, 'get'>, system: Anywhere): Anywh
     open(address, kind, event, wait) {
       const ref = system.away(address) === undefined ? undefined : runtime.get(address);
       if (ref === undefined) return system.open(address, kind, event, wait);
-      const { timeoutMs, signal } = wait as OpenWait;
+      const { timeoutMs, signal } = wait;
       const time = { timeoutMs: timeBefore(timeoutMs), ...(signal && { signal }) };
-      return kind === 'ask' ? ref.ask(event as never, time) : ref.deliver(event as never, time);
+      return kind === 'ask' ? ref.ask(event, time) : ref.deliver(event, time);
     },
   };
 }

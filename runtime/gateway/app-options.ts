@@ -28,5 +28,8 @@ export interface AppOptions extends GatewayContext {
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
-  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'resumeStore' | 'overview' | 'figures'>;
+  readonly system: Pick<
+    ServedSystem,
+    'agents' | 'schemas' | 'resumeStore' | 'overview' | 'figures' | 'nodeFigures'
+  >;
 }

@@ -24,7 +24,7 @@ export interface GatewayContext {
   readonly activations: Activations;
   /** Says which instances commit each turn, and asks them with ids, on whatever node they are. */
   readonly anywhere: Omit<Anywhere, 'open'>;
-  readonly system: Pick<ServedSystem, 'resumeStore'>;
+  readonly system: Pick<ServedSystem, 'resumeStore' | 'nodeFigures'>;
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   readonly asked: Pick<AskedStreams, 'cancel'>;
@@ -395,6 +395,22 @@ export const routes: readonly Route[] = [
     status: 200,
     answer: z.looseObject({ version: text(), state: text() }),
     run: async ({ runtime }) => ({ status: 200, body: runtime.status() }),
+  },
+  {
+    operationId: 'getCluster',
+    isForOperators: true,
+    method: 'GET',
+    path: '/v1/cluster',
+    summary:
+      'The nodes that share the store, each with what it says of itself; none for a gateway that is alone',
+    scope: 'admin',
+    status: 200,
+    answer: z.object({
+      nodes: z.array(
+        z.looseObject({ node: z.int(), at: text(), partitions: z.int(), reachable: z.boolean() }),
+      ),
+    }),
+    run: async ({ system }) => ({ status: 200, body: { nodes: (await system.nodeFigures()) ?? [] } }),
   },
   {
     operationId: 'listDeadLetters',

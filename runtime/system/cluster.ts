@@ -55,6 +55,7 @@ export interface LocalNode {
     | 'find'
     | 'keep'
     | 'keepStream'
+    | 'figures'
     | 'threadIdOf'
     | 'logger'
     | 'readStoreUrl'

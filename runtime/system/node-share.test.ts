@@ -17,6 +17,7 @@ const unreached = {
     throw new Error('nobody is there');
   },
   status: () => ({ node: 0, nodes: [] }),
+  figuresOf: () => Promise.reject(new Error('nobody is there')),
 };
 
 /** A runtime that is one node of several, and has all addresses until it loses some. */

@@ -3,7 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { KeptAsk } from '../instance/ask-stream.ts';
 import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
 import type { WaitOptions } from '../mailbox/waiting.ts';
-import type { ClusterStatus } from '../telling/status.ts';
+import type { ClusterStatus, RuntimeFigures } from '../telling/status.ts';
 
 /** What one of several nodes with a common store runs, as its runtime sees it. */
 export interface NodeShare {
@@ -36,6 +36,8 @@ export interface NodeShare {
   release(): void;
   /** The nodes, as this one sees them; undefined before it has joined them. */
   status(): ClusterStatus | undefined;
+  /** What a node says of itself. Rejects with `NODE_UNREACHABLE`. */
+  figuresOf(node: number): Promise<RuntimeFigures>;
 }
 
 /** The error for an instance that is not durable, and sends to one that runs on another node. */

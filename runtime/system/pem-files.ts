@@ -13,7 +13,7 @@ export async function pemsOf<T extends { readonly [K in Names]?: string | undefi
   where: string,
   code: 'STORE_FAILED' | 'CONFIG_INVALID',
 ): Promise<{ readonly [K in keyof T]: string }> {
-  const named = Object.entries(files) as [string, string | undefined][];
+  const named = Object.entries(files);
   const read = named.map(async ([name, file]) => {
     if (file === undefined) return [];
     try {

@@ -56,6 +56,8 @@ import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
 import {
+  type NodeFigures,
+  type NodeStatus,
   instanceStatus,
   poolStatus,
   storeStatus,
@@ -871,6 +873,15 @@ export class RuntimeSystem {
     return this.scrubber.scrub({ ...this.#overview(), agents });
   }
 
+  /** All nodes of the cluster, each with what it says of itself; `undefined` for a runtime that is alone. */
+  async nodeFigures(): Promise<readonly NodeFigures[] | undefined> {
+    const share = this.#share;
+    const nodes = share?.status()?.nodes;
+    if (share === undefined || nodes === undefined) return undefined;
+    const asked = nodes.map((one) => figuresOf(one, share));
+    return this.scrubber.scrub(await Promise.all(asked));
+  }
+
   #overview(): RuntimeOverview {
     const cluster = this.#share?.status();
     return {
@@ -1126,4 +1137,12 @@ function taken(address: string): HoldfastError {
 /** Quotes a name from a caller, which may be anything. */
 function quoted(name: unknown): string {
   return typeof name === 'string' ? `"${name}"` : kindOf(name);
+}
+
+async function figuresOf(node: NodeStatus, share: NodeShare): Promise<NodeFigures> {
+  try {
+    return { ...node, figures: await share.figuresOf(node.node) };
+  } catch (error) {
+    return { ...node, reachable: false, why: node.why ?? (error as Error).message };
+  }
 }

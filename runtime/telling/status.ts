@@ -142,6 +142,12 @@ export interface ClusterStatus {
   readonly nodes: readonly NodeStatus[];
 }
 
+/** A node, and what it says of itself. */
+export interface NodeFigures extends NodeStatus {
+  /** Absent of a node that has not answered. */
+  readonly figures?: RuntimeFigures;
+}
+
 /** The state of the runtime as plain JSON, without events, contexts or values of secrets. */
 export interface RuntimeStatus {
   readonly version: string;

@@ -1,5 +1,5 @@
 import { shownText } from '../../base/shown-text.ts';
-import type { DeadLetter, RuntimeStatus } from '../../runtime.ts';
+import type { DeadLetter, NodeFigures, RuntimeStatus } from '../../runtime.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
 import { counted, paint, table, type Terminal } from '../terminal.ts';
@@ -59,6 +59,45 @@ export async function clusterNodes(options: Options, terminal: Terminal): Promis
     stdout.write(table(['node', 'at', 'partitions', 'state', ''], rows));
   }
   return cluster?.nodes.every(({ reachable }) => reachable) === false ? EXIT.failed : EXIT.ok;
+}
+
+/** All nodes of the cluster of a gateway, each with what it says of itself, and the sums. */
+export async function clusterStatus(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { stdout } = terminal;
+  const found = await request(await gatewayOf(options, terminal), 'GET', '/v1/cluster');
+  const { nodes } = found as { readonly nodes: readonly NodeFigures[] };
+  if (options.json === true) stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  else if (nodes.length === 0) stdout.write('This gateway is alone: its config has no cluster.\n');
+  else {
+    const colour = paint(terminal);
+    const counts = nodes.map(({ partitions, figures }) => [partitions, ...countsOf(figures)]);
+    const rows = nodes.map(({ node, at, figures, why = '' }, n) => [
+      String(node),
+      colour('cyan', at),
+      figures?.state ?? colour('red', 'not reached'),
+      figures?.version ?? '',
+      ...(counts[n] ?? []).map((count, c) => (figures === undefined && c > 0 ? '' : String(count))),
+      why,
+    ]);
+    const sums = (counts[0] ?? []).map((_count, c) =>
+      String(counts.reduce((sum, own) => sum + (own[c] ?? 0), 0)),
+    );
+    const headings = ['partitions', 'instances', 'wait', 'handled', 'dead letters'];
+    const all = colour('bold', 'all');
+    stdout.write(
+      table(['node', 'at', 'state', 'version', ...headings, ''], [...rows, [all, '', '', '', ...sums]]),
+    );
+  }
+  return nodes.every(({ figures }) => figures !== undefined) ? EXIT.ok : EXIT.failed;
+}
+
+/** Instances, events that wait, events that were handled, and dead letters. */
+function countsOf(figures: NodeFigures['figures']): number[] {
+  const agents = figures?.agents ?? [];
+  const sum = (amount: (agent: (typeof agents)[number]) => number): number =>
+    agents.reduce((total, agent) => total + amount(agent), 0);
+  const instances = sum(({ states }) => Object.values(states).reduce((total, count) => total + count, 0));
+  return [instances, sum(({ mailbox }) => mailbox), sum(({ handled }) => handled), figures?.deadLetters ?? 0];
 }
 
 /** Events that were not handled. */

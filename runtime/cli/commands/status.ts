@@ -7,10 +7,15 @@ import { configFile, DEFAULT_CONFIG } from '../config-file.ts';
 import { heavyTexts, rates, type Writes, writesOfGateway } from '../durability.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, table, type Terminal } from '../terminal.ts';
+import { clusterStatus } from './running.ts';
 
 export interface StatusOptions {
   readonly config?: string;
   readonly version?: boolean;
+  /** All nodes of the cluster of its gateway. */
+  readonly cluster?: boolean;
+  /** With {@link cluster}: another gateway. */
+  readonly url?: string;
   readonly json?: boolean;
 }
 
@@ -22,6 +27,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
     stdout.write(options.json === true ? `${JSON.stringify({ version })}\n` : `${version}\n`);
     return EXIT.ok;
   }
+  if (options.cluster === true) return clusterStatus(options, terminal);
   const file = configFile(options.config, terminal);
   const found = file === undefined ? undefined : await read(file);
   const problems = found instanceof ConfigError ? found.problems : [];
