@@ -160,7 +160,9 @@ test('it says what trying all orders says, also of histories with an answer that
       const history = whole
         .slice(0, 7)
         .map((one, i, { length }) =>
-          i === which % length && one.output !== undefined ? { ...one, output: one.output + off } : one,
+          i === which % length && one.output !== undefined
+            ? Object.assign({}, one, { output: one.output + off })
+            : one,
         );
       const kind = isLinearizable(history) ? 'linearizable' : 'wrong';
       if (kind === 'wrong') wrong += 1;

@@ -1,11 +1,15 @@
 // One node of several, that serves their accounts over HTTP. DATABASE_URL: the database of all; LISTEN: where the other nodes
-// reach this one; PORT: of HTTP; PAGE=1: with the inspector's page.
+// reach this one; PORT and HOST: of HTTP; TLS: a folder with ca.crt, tls.crt and tls.key, which nodes on several machines need;
+// PAGE=1: with the inspector's page.
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { agent, createRuntime } from 'holdfast';
 import { cluster, postgresStore } from 'holdfast/cluster';
 import type accountMachine from './agents/account.ts';
 
-const { DATABASE_URL: url = '', LISTEN: listen = '', PORT, PAGE } = process.env;
+const { DATABASE_URL: url = '', LISTEN: listen = '', PORT, HOST = '127.0.0.1', TLS, PAGE } = process.env;
+const pem = (name: string): string => readFileSync(`${TLS}/${name}`, 'utf8');
+const tls = TLS === undefined ? undefined : { ca: pem('ca.crt'), cert: pem('tls.crt'), key: pem('tls.key') };
 
 const runtime = await createRuntime(
   {
@@ -20,7 +24,7 @@ const runtime = await createRuntime(
   },
   {
     store: postgresStore({ url }),
-    cluster: cluster({ listen }),
+    cluster: cluster({ listen, tls }),
     // SIGTERM: what is under way ends, and the other nodes get the accounts of this one.
     signals: true,
     ...(PAGE !== undefined && { inspect: 'local' as const }),
@@ -43,4 +47,4 @@ createServer((request, response) => {
     (value) => response.end(JSON.stringify(value)),
     (error: unknown) => response.writeHead(503).end(String(error)),
   );
-}).listen(Number(PORT), '127.0.0.1', () => process.send?.('ready'));
+}).listen(Number(PORT), HOST, () => process.send?.('ready'));

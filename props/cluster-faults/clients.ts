@@ -58,8 +58,9 @@ export class Clients {
     await Promise.all(this.#running);
     const wrong: string[] = [];
     for (const [address, history] of this.#histories) {
-      const model = (address.includes('register') ? register : counter) as typeof register;
-      const verdict = checkHistory(model as never, history);
+      const verdict = address.includes('register')
+        ? checkHistory(register, history as Operation<RegisterInput, number | boolean>[])
+        : checkHistory(counter, history as Operation<CounterInput, number>[]);
       if (verdict.kind === 'unknown') wrong.push(`${address}: too long to be checked`);
       if (verdict.kind !== 'wrong') continue;
       const inOrder = new Set(verdict.longest);
@@ -71,7 +72,7 @@ export class Clients {
         .toSorted((a, b) => a.call - b.call);
       const lines = near.map(
         ({ input, output, call, return: end }) =>
-          `${Math.round(call)}-${Math.round(end)} ${JSON.stringify(input)} ${output}`,
+          `${Math.round(call)}-${Math.round(end)} ${JSON.stringify(input)} ${String(output)}`,
       );
       wrong.push(
         `${address} is not linearizable: ${JSON.stringify(first)}\n  ${lines.slice(0, 30).join('\n  ')}`,

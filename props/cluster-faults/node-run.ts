@@ -22,23 +22,22 @@ export type Told =
   | { readonly kind: 'error'; readonly q: number; readonly error: string }
   | { readonly kind: 'shares'; readonly shares: Record<string, number> };
 
-const { connect } = Socket.prototype;
-const { listen } = Server.prototype;
-Socket.prototype.connect = function (this: Socket, ...given: unknown[]) {
-  const [first] = given;
-  const options = (Array.isArray(first) ? first[0] : first) as Record<string, unknown> | undefined;
-  if (options?.['host'] === '127.0.0.1') options['localAddress'] = from;
-  return Reflect.apply(connect, this, given) as Socket;
-} as typeof connect;
-Server.prototype.listen = function (this: Server, ...given: unknown[]) {
-  const at = given.map((one) => {
-    if (String(one) === port) return Number(own);
-    return (one as { port?: unknown } | null)?.port === Number(port)
-      ? { ...(one as object), port: Number(own) }
-      : one;
-  });
-  return Reflect.apply(listen, this, at) as Server;
-} as typeof listen;
+type Method = (this: unknown, ...given: unknown[]) => never;
+const { connect } = Socket.prototype as unknown as Record<'connect', Method>;
+const { listen } = Server.prototype as unknown as Record<'listen', Method>;
+Object.assign(Socket.prototype, {
+  connect(...given: unknown[]) {
+    const [first] = given;
+    const options = (Array.isArray(first) ? first[0] : first) as Record<string, unknown> | undefined;
+    if (options?.['host'] === '127.0.0.1') options['localAddress'] = from;
+    return connect.apply(this, given);
+  },
+});
+Object.assign(Server.prototype, {
+  listen(at: { readonly port?: unknown } | undefined, ...given: unknown[]) {
+    return listen.apply(this, [at?.port === Number(port) ? { ...at, port: Number(own) } : at, ...given]);
+  },
+});
 
 const tell = (told: Told): void => void (process.connected && process.send?.(told));
 const runtime: Runtime = await createRuntime(
@@ -68,11 +67,11 @@ process.on('message', async ({ q, address, event, id, timeoutMs }: Asked) => {
       // One that is here may go elsewhere: what is asked next is to find it.
       if (runtime.status().cluster?.node !== ref.node) refs.set(address, ref);
     }
-    const value = await ref.ask(event as { type: string }, { timeoutMs, ...(id !== undefined && { id }) });
+    const value = await ref.ask(event, { timeoutMs, ...(id !== undefined && { id }) });
     tell({ kind: 'answer', q, value });
   } catch (error) {
     refs.delete(address);
-    tell({ kind: 'error', q, error: `${(error as { code?: unknown }).code}` });
+    tell({ kind: 'error', q, error: String((error as { code?: unknown }).code) });
   }
 });
 setInterval(() => {
