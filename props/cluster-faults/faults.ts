@@ -2,7 +2,7 @@ import { kill } from 'node:process';
 import type { Server } from '../../runtime/store/postgres/fixtures/server.ts';
 import type { Chance } from '../soak/chance.ts';
 import type { Clients } from './clients.ts';
-import { isShared, NodeProcess, until } from './nodes.ts';
+import { isShared, type NodeProcess, until } from './nodes.ts';
 
 /** What a fault has at hand. */
 export interface Field {
@@ -73,7 +73,7 @@ export const faults: Readonly<Record<string, Fault>> = {
 
   async rolling(field) {
     const ends: string[] = [];
-    for (const leaving of [...field.nodes]) {
+    for (const leaving of field.nodes.slice()) {
       field.drained.add(leaving);
       // Those that are asked already are answered.
       await ms(500);
