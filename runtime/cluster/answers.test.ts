@@ -19,6 +19,7 @@ function rig(options: Partial<AnswersOptions> = {}) {
     get: ref,
     reach: async (address) => ref(address),
     nudged: async () => {},
+    open: () => Promise.reject(new Error('it comes from nowhere else')),
     spawn: async (agent, id) => ref(`${agent}/${id}`),
     getOrSpawn: async (agent, id) => ref(`${agent}/${id}`),
     find: async (address) => ({ address }),
@@ -84,4 +85,21 @@ it('resumes an instance whose quarantine is found when it is reached', async () 
   await answers.answer({ kind: 'resume', address: 'account/a' }, wait);
   expect(asked).toEqual([['account/a', 'resumed']]);
   await expect(answers.answer({ kind: 'spawn', address: 'account/a' }, wait)).rejects.toBe(quarantined);
+});
+
+it('tells an instance where an event comes from: the agent that asks, its trace, and how many asks led to it', async () => {
+  const opened: unknown[] = [];
+  const { answers, asked, wait } = rig({ open: async (...given) => void opened.push(given) });
+  const origin = { from: 'errand/a', headers: { traceparent: '00-1-2-01' } };
+  const call = { address: 'account/a', value: { type: 'total' }, origin, depth: 3 };
+  await answers.answer({ kind: 'ask', ...call }, wait);
+  await answers.answer({ kind: 'deliver', ...call }, wait);
+  const given = { timeoutMs: 1000, signal: wait.signal, origin, depth: 3 };
+  expect(opened).toEqual([
+    ['account/a', 'ask', { type: 'total' }, given],
+    ['account/a', 'delivery', { type: 'total' }, given],
+  ]);
+  // What is kept by its id is the program's own.
+  await answers.answer({ kind: 'ask', ...call, id: 'once' }, wait);
+  expect([opened.length, asked.length]).toEqual([2, 1]);
 });

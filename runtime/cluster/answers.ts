@@ -5,6 +5,7 @@ import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { AskStream } from '../instance/ask-stream.ts';
 import type { NodeShare } from '../system/node-share.ts';
+import type { LocalNode } from '../system/cluster.ts';
 import { encodeSnapshot } from '../wire/snapshot.ts';
 import type { Call, CallKind } from './messages.ts';
 import { mirrored } from './mirror-source.ts';
@@ -29,6 +30,8 @@ export interface AnswersOptions {
   readonly keepStream: (
     ...asked: Parameters<NodeShare['keepStream']>
   ) => ReturnType<NodeShare['keepStream']> | undefined;
+  /** Asks an instance in memory, or delivers to it, an event that comes from elsewhere than this program. */
+  readonly open: LocalNode['system']['open'];
   /** Takes the values of secrets out of an answer. */
   readonly scrub: <T>(value: T) => T;
   /** Whether another node has an address. */
@@ -91,11 +94,16 @@ export class Answers {
   }
 
   async #do(ref: AgentRef, kind: InstanceCall, call: Call, wait: CallWait): Promise<unknown> {
-    const { scrub, isAway } = this.#options;
+    const { scrub, isAway, open } = this.#options;
+    const { address, value, id, by, origin, depth } = call;
+    if (origin !== undefined && id === undefined && (kind === 'ask' || kind === 'deliver')) {
+      const { timeoutMs, signal } = wait;
+      const given = { timeoutMs, signal, origin, depth };
+      return scrub(await open(address, kind === 'ask' ? 'ask' : 'delivery', value, given));
+    }
     const write: CallWait['write'] = (part) => wait.write(scrub(part));
     const carried = { ...wait, write };
     if (kind === 'mirror') return scrub(await mirrored(ref, carried, isAway));
-    const { id, by } = call;
     const answer =
       id === undefined || by === undefined
         ? doings[kind](ref, call, carried)

@@ -74,8 +74,9 @@ export class PlacedNode implements JoinedNode {
       owns: (address) => this.#held.has(partitionOf(address)),
       nudge: (address) => this.#linkOf(address)?.nudge(address),
       begin: (address) => this.#spawn('getOrSpawn', address, {}),
-      ask: (address, kind, value, timeoutMs) =>
-        this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value }, { timeoutMs }),
+      ask: (address, kind, value, { timeoutMs, depth, origin }) =>
+        this.#call({ kind: kind === 'ask' ? kind : 'deliver', address, value, depth, origin }, { timeoutMs }),
+      watch: (address, listener) => this.ref(address).watch(listener),
       ...keptFar({ call: (call, wait) => this.#call(call, wait), waiting: this.#waiting }),
       status: () => this.#status(),
       figuresOf: (node) => this.#figuresOf(node),
@@ -128,7 +129,7 @@ export class PlacedNode implements JoinedNode {
       address,
       agent: agentOf(address),
       node: () => this.#placement.route(partitionOf(address)),
-      call: (call, wait) => this.#call(call, wait),
+      call: (call, wait) => this.#callOfProgram(call, wait),
       waiting: this.#waiting,
       keep: (to, event, at) => this.#keep(to, event, at),
       mirror: (last) => this.#mirrorOf(address, last),
@@ -165,6 +166,7 @@ export class PlacedNode implements JoinedNode {
       clock: this.#clock,
       get: (address) => (this.isAway(address) ? undefined : system.get(address)),
       reach: (address) => system.reach(address),
+      open: (...given) => system.open(...given),
       nudged: (address) => system.nudged(address),
       spawn,
       getOrSpawn,
@@ -259,6 +261,24 @@ export class PlacedNode implements JoinedNode {
     const link = new NodeLink({ node, hello: this.#hello, tls, clock, silentMs, waiting, secretIn });
     this.#links.set(node.node, link);
     return link;
+  }
+
+  /** Has those who observe messages hear of an ask or a delivery as of one at home, and its trace go with it. */
+  #callOfProgram(call: Call, wait: LinkWait): Promise<unknown> {
+    const { kind, address, id } = call;
+    const isObserved = (kind === 'ask' || kind === 'deliver') && id === undefined;
+    const sending = isObserved
+      ? this.#local.system.messages.begin(agentOf(address), address, kind)
+      : undefined;
+    if (sending === undefined) return this.#call(call, wait);
+    const { trace, ended } = sending;
+    const answer = this.#call({ ...call, origin: { headers: trace?.headers ?? undefined } }, wait);
+    if (ended !== undefined)
+      answer.then(
+        () => ended(),
+        (error: unknown) => ended(error ?? null),
+      );
+    return answer;
   }
 
   #call(call: Call, wait: LinkWait): Promise<unknown> {

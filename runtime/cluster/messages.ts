@@ -1,4 +1,6 @@
 import { LARGEST_CHUNK } from '../mailbox/stream-window.ts';
+import { MAX_DEPTH } from '../mailbox/terms.ts';
+import { isOrigin, type Origin } from '../mailbox/trace.ts';
 import { decodeEvent, type Encoded, encodeEvent } from '../wire/encoded-state.ts';
 
 /** The version of what nodes say to each other. */
@@ -51,6 +53,10 @@ export interface Call {
   readonly by?: string | undefined;
   /** The time before which the event is not handled. */
   readonly at?: number | undefined;
+  /** Where the event comes from, which its instance is told. */
+  readonly origin?: Origin | undefined;
+  /** How many asks led to it. */
+  readonly depth?: number | undefined;
 }
 
 /** A value as it crosses: JSON text, or bytes of `node:v8` in base64. */
@@ -145,6 +151,8 @@ export function isCall(message: unknown): message is CallMessage {
     may(message, 'by', 'string') &&
     may(message, 'at', 'number') &&
     may(message, 'ms', 'number') &&
+    (!('origin' in message) || isOrigin(message.origin)) &&
+    (!('depth' in message) || isDepth(message.depth)) &&
     (!('value' in message) || isPacked(message.value))
   );
 }
@@ -176,6 +184,10 @@ export function isNudge(message: unknown): message is NudgeMessage {
 
 export function isPing(message: unknown): message is PingMessage {
   return has(message, 'ping', 'number');
+}
+
+function isDepth(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_DEPTH;
 }
 
 function isPacked(value: unknown): value is Packed {

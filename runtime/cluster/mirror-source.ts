@@ -83,7 +83,7 @@ class MirrorSource {
   }
 
   open(wants: unknown): void {
-    this.#options.write({ begun: true } satisfies MirrorPart);
+    void this.#options.write({ begun: true } satisfies MirrorPart);
     this.#end = this.#ref.subscribe({
       complete: () => this.#completed(),
       error: (error: unknown) => this.#failed(error),

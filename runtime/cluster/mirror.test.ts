@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { type AnyActorRef, assign, createActor, emit, setup } from 'xstate';
+import { assign, createActor, emit, setup } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
 import { manualClock } from '../instance/fixtures/lone-instance.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
@@ -115,7 +115,7 @@ function nodes() {
   return {
     clock,
     mirror,
-    observed: mirror.actor as AnyActorRef,
+    observed: mirror.actor,
     told: told as MirrorPart[],
     calls,
     warned,

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type AgentRef, createRuntime, postgresStore, type Runtime } from 'holdfast';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AnyEventObject } from 'xstate';
 import { freePort } from '../fixtures/free-port.ts';
 import { partitionOf } from '../base/partition.ts';
+import { MAX_DEPTH } from '../mailbox/terms.ts';
 import { hasPostgres, type Server, startServer } from '../store/postgres/fixtures/server.ts';
 import { JOIN, type JoiningCluster } from '../system/cluster.ts';
 import { PlacedNode } from './cluster-node.ts';
@@ -258,6 +260,45 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     expect(here.deadLetters.list().filter(({ address }) => address === begun)).toEqual([]);
   });
 
+  it('an agent hears of the end of one on another node when that ends, and not before', async () => {
+    const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
+    const theirs = await here.getOrSpawn('account', idOf(1));
+    const ended: unknown[] = [];
+    const watching = ours.ask({ type: 'watch', to: theirs.address }, { timeoutMs: 20_000 });
+    void watching.then((incarnation) => ended.push(incarnation));
+    expect(await ours.ask({ type: 'here' })).toBe(true);
+    await theirs.deliver({ type: 'deposit', amount: 1 });
+    expect(ended).toEqual([]);
+    await theirs.stop();
+    expect(await watching).toBe(1);
+    expect(await ours.ask({ type: 'watch', to: theirs.address })).toBe(0);
+  });
+
+  it('an agent that is asked from another node knows by whom', async () => {
+    const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
+    const theirs = await here.getOrSpawn('accepting', idOf(1, 'accepting'));
+    const event = { type: 'say', text: 'who?' };
+    const whole = { ...event, mood: 'calm' };
+    const asked = await ours.ask({ type: 'ask', to: theirs.address, event, options: {} });
+    expect(asked).toEqual({ answer: { event: whole, from: ours.address } });
+    expect(await theirs.ask(event)).toEqual({ event: whole, from: undefined });
+  });
+
+  it('asks that lead to each other from node to node are counted, and refused beyond as many as at home', async () => {
+    const ours = await here.spawn('errand', { id: idOf(0, 'errand') });
+    const theirs = await here.getOrSpawn('errand', idOf(1, 'errand'));
+    let event: AnyEventObject = { type: 'here' };
+    for (let n = 0; n < MAX_DEPTH + 2; n += 1)
+      event = { type: 'ask', to: (n % 2 === 0 ? theirs : ours).address, event, options: {} };
+    const first = [ours, theirs].find(({ address }) => address !== event['to']);
+    let answer: unknown = await first?.ask(event, { timeoutMs: 20_000 });
+    let asks = 0;
+    for (; typeof answer === 'object' && answer !== null && 'answer' in answer; { answer } = answer)
+      asks += 1;
+    expect(answer).toMatchObject({ code: 'ASK_TOO_DEEP' });
+    expect(asks).toBe(MAX_DEPTH);
+  });
+
   it('an agent that is not durable is told that it does not reach those of another node, and nothing is started there', async () => {
     const ours = await here.spawn('fleeting', { id: 'a' });
     expect(ours.node).toBe(0);
@@ -307,12 +348,19 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     const deferring = await here.getOrSpawn('deferring', idOf(1, 'deferring'));
     const parked = deferring.ask({ type: 'defer' }).catch((error: unknown) => error);
     const account = await here.spawn('account', { id: idOf(0) });
+    const watcher = await here.spawn('errand', { id: idOf(0, 'errand') });
+    const watching = watcher.ask({ type: 'watch', to: theirs.address }, { timeoutMs: 20_000 });
+    expect(await watcher.ask({ type: 'here' })).toBe(true);
+    const counts: number[] = [];
+    theirs.subscribe(({ context }) => counts.push(context.count));
+    await expect.poll(() => counts.at(-1), within).toBe(1);
     const sender = `errand/${idOf(1, 'errand')}`;
     await order(sender, 'die');
     const gone = once(there, 'exit');
     void order(sender, 'deliver', send(account.address, 5));
     await gone;
     expect(await parked).toMatchObject({ code: 'NODE_UNREACHABLE', retryable: true });
+    expect(await watching).toBe(1);
     await expect(theirs.ask({ type: 'total' }, { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'NODE_UNREACHABLE',
       message: expect.stringContaining('it was not sent'),
@@ -324,6 +372,7 @@ describe.skipIf(!hasPostgres)('two nodes over one database', () => {
     const waiting = theirs.ask({ type: 'history' }, { timeoutMs: 60_000 });
     await startThere();
     expect(await waiting).toEqual({ total: 111, deposits: 3 });
+    await expect.poll(() => counts.at(-1), within).toBe(3);
     expect(await theirs.ask({ type: 'history' })).toEqual({ total: 111, deposits: 3 });
     await fragile.resume();
     expect(await fragile.ask({ type: 'total' })).toBe(0);

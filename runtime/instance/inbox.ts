@@ -8,7 +8,7 @@ import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
-import { isSampled, SentTimes, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
+import { isSampled, type Origin, SentTimes, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import type { WaitOptions } from '../mailbox/waiting.ts';
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
@@ -109,7 +109,7 @@ export class Inbox {
     this.#put(own, place, tag, terms, this.#traceOf(row, headers));
   }
 
-  #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
+  #traceOf({ from }: Pick<MailboxRow, 'from'>, headers: TraceHeaders | null = null): Trace {
     const told = headers !== null && isSampled(headers);
     const trace = { headers, sentAt: this.#options.clock.now(), told, from };
     return this.#timed(trace) ?? trace;
@@ -288,7 +288,8 @@ export class Inbox {
       putOff,
       stream,
       depth = 0,
-    }: WaitOptions & { readonly depth?: number },
+      origin,
+    }: WaitOptions & { readonly depth?: number | undefined; readonly origin?: Origin | undefined },
   ): Promise<unknown> {
     const { agent, address, messages, waiting } = this.#options;
     const of = agent.threadId;
@@ -310,7 +311,11 @@ export class Inbox {
       of,
       settled: this.#settled,
     };
-    const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
+    // The sending was observed where it began.
+    const sending =
+      origin === undefined
+        ? messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver')
+        : { trace: this.#traceOf(origin, origin.headers), ended: undefined };
     const answer = waiting.open(kind, options, (tag, deadline) => {
       own = tag;
       this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../base/errors.ts';
 import type { IncarnationEnd } from '../base/endings.ts';
+import { type Batch, runAt, runCount, senderAt, termsAt, traceAt } from '../mailbox/batch.ts';
+import { depthOf } from '../mailbox/terms.ts';
 import { LoneInstance, settled } from './fixtures/lone-instance.ts';
 
 const failure = new Error('it failed');
@@ -25,6 +27,24 @@ function watching({ instance }: LoneInstance): IncarnationEnd['reason'][] {
   watch();
   return heard;
 }
+
+test('an ask that another node was given is queued with its sender, its trace and the asks that led to it', () => {
+  const { instance } = new LoneInstance();
+  const headers = { traceparent: '00-1-2-01' };
+  const wait = { timeoutMs: 1000, onTimeout: () => failure, depth: 3, origin: { from: 'b/1', headers } };
+  void instance.inbox.open('ask', { type: 'x' }, wait);
+  const batch: Batch = [];
+  instance.mailbox.take(batch, 0, 10);
+  const rows = Array.from({ length: runCount(batch) }, (_, row) => row);
+  expect(rows.map((row) => traceAt(batch, row))).toContainEqual({
+    headers,
+    sentAt: expect.any(Number) as number,
+    told: true,
+  });
+  expect(rows.map((row) => senderAt(batch, row))).toContain('b/1');
+  const { asks } = runAt(batch, rows.length - 1);
+  expect(asks && depthOf(termsAt(asks, 0))).toBe(3);
+});
 
 describe('an instance that starts', () => {
   test('takes one seat, and runs there when its thread says so', async () => {

@@ -33,6 +33,18 @@ export class SentTimes {
   }
 }
 
+/** Where an event comes from that another node was given: the address of the agent that sent it, and its trace. */
+export interface Origin {
+  readonly from?: string | undefined;
+  readonly headers?: TraceHeaders | undefined;
+}
+
+export function isOrigin(value: unknown): value is Origin {
+  if (typeof value !== 'object' || value === null) return false;
+  const { from, headers } = value as Record<keyof Origin, unknown>;
+  return (from === undefined || typeof from === 'string') && (headers === undefined || isHeaders(headers));
+}
+
 /** Headers are few and short, because they come with many envelopes, and from threads. */
 const mostHeaders = 8;
 const longestHeader = 8192;

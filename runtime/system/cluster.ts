@@ -43,6 +43,8 @@ export interface LocalNode {
     | 'outlives'
     | 'reach'
     | 'nudged'
+    | 'open'
+    | 'messages'
     | 'isPlaced'
     | 'keepRow'
     | 'unsent'

@@ -16,6 +16,7 @@ const unreached = {
   keepStream: () => {
     throw new Error('nobody is there');
   },
+  watch: () => ({ unsubscribe() {} }),
   status: () => ({ node: 0, nodes: [] }),
   figuresOf: () => Promise.reject(new Error('nobody is there')),
 };

@@ -1,7 +1,9 @@
+import type { Subscription } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
-
 import type { KeptAsk } from '../instance/ask-stream.ts';
 import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
+import type { WatchListener } from '../instance/watchers.ts';
+import type { Origin } from '../mailbox/trace.ts';
 import type { WaitOptions } from '../mailbox/waiting.ts';
 import type { ClusterStatus, RuntimeFigures } from '../telling/status.ts';
 
@@ -16,7 +18,9 @@ export interface NodeShare {
   /** Starts the instance at an address that this node does not own, unless it is there. Rejects with the error of its start. */
   begin(address: string): Promise<void>;
   /** Asks an instance of an address that this node does not own, or delivers to it. */
-  ask(address: string, kind: 'ask' | 'delivery', event: object, timeoutMs: number): Promise<unknown>;
+  ask(address: string, kind: 'ask' | 'delivery', event: object, wait: AwayWait): Promise<unknown>;
+  /** Watches an instance of an address that this node does not own. The listener is never called before this returns. */
+  watch(address: string, listener: WatchListener): Subscription;
   /** Sends an event with an id, once for each caller, to an instance of an address that this node does not own. */
   keep(
     address: string,
@@ -38,6 +42,13 @@ export interface NodeShare {
   status(): ClusterStatus | undefined;
   /** What a node says of itself. Rejects with `NODE_UNREACHABLE`. */
   figuresOf(node: number): Promise<RuntimeFigures>;
+}
+
+/** How long an agent waits for one on another node, how many asks led to that, and where it comes from. */
+export interface AwayWait {
+  readonly timeoutMs: number;
+  readonly depth: number;
+  readonly origin: Origin;
 }
 
 /** The error for an instance that is not durable, and sends to one that runs on another node. */

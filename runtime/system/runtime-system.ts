@@ -24,6 +24,7 @@ import { requests } from '../supervision/requests.ts';
 import { poolActor } from '../../actors/supervisor.ts';
 import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts';
 import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
+import type { Origin } from '../mailbox/trace.ts';
 import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
 import { type NodeShare, notLinked, notLocal } from './node-share.ts';
@@ -100,7 +101,12 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
 export type OpenWait = Pick<
   WaitOptions,
   'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws' | 'putOff'
->;
+> & {
+  /** How many asks led to the event. Default: none. */
+  readonly depth?: number | undefined;
+  /** Where the event comes from, when that is not this program. */
+  readonly origin?: Origin | undefined;
+};
 
 /** Milliseconds that an instance may take to list the asks it has put off: as long as for its snapshot. */
 const PUT_OFF_MS = 5000;
@@ -276,6 +282,10 @@ export class RuntimeSystem {
       activate: (pool, address) => this.#activate(pool, address),
       rouse: (address) => this.#rouse(address),
       away: (address) => (this.#elsewhere(address) === undefined ? undefined : notLinked(address)),
+      watchAway: (address) => {
+        const elsewhere = this.#elsewhere(address);
+        return elsewhere && ((ended) => elsewhere.watch(address, ended));
+      },
       deadLetters: this.deadLetters,
     });
     const { warn } = this;
@@ -402,8 +412,14 @@ export class RuntimeSystem {
         const threadId = this.#agents.get(agentOf(from))?.threadId;
         if (threadId !== undefined) await this.#activate(threadId, address);
       },
-      askAway: (address, event, { kind, deadline }) =>
-        this.#elsewhere(address)?.ask(address, kind, event, Math.max(1, deadline - this.clock.now())),
+      askAway: (address, { event, row: { from }, headers }, { kind, deadline, depth }) => {
+        const timeoutMs = Math.max(1, deadline - this.clock.now());
+        return this.#elsewhere(address)?.ask(address, kind, event, {
+          timeoutMs,
+          depth,
+          origin: { from, headers },
+        });
+      },
       rouse: (address) => this.#rouse(address),
     });
   }

@@ -25,8 +25,8 @@ export interface SentEventsOptions {
   /** Asks an instance that runs on another node; undefined: the address is not another node's. */
   readonly askAway: (
     address: string,
-    event: object,
-    awaited: Pick<AwaitedOutcome, 'kind' | 'deadline'>,
+    sent: Pick<SentEvent, 'event' | 'row' | 'headers'>,
+    awaited: Pick<AwaitedOutcome, 'kind' | 'deadline' | 'depth'>,
   ) => Promise<unknown> | undefined;
   /** Wakes the instance at an address that is in the store; undefined when there is nothing to wait for. Never rejects. */
   readonly rouse: (address: string) => Promise<void> | undefined;
@@ -103,7 +103,7 @@ export class SentEvents {
       this.#refuse(to, sent.event, instance === undefined ? 'unknown-address' : 'stopped', notStarted(error));
       awaited.failed(error);
     } else if (instance === undefined) {
-      const asked = this.#options.askAway(to, sent.event, awaited);
+      const asked = this.#options.askAway(to, sent, awaited);
       if (asked === undefined) awaited.failed(this.#refuse(to, sent.event, 'unknown-address'));
       else asked.then(awaited.answered, awaited.failed);
     } else {

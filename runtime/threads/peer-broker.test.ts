@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DeadLetters } from '../dead-letters/dead-letters.ts';
+import type { IncarnationEnd } from '../base/endings.ts';
 import type { PeerInstance, PeerSeat, PeerThread } from '../instance/peer.ts';
 import { PeerBroker } from './peer-broker.ts';
 import type { Admission } from '../wire/protocol.ts';
@@ -12,6 +13,8 @@ interface Rig {
   /** Who watches the instance. */
   readonly watching: ReadonlySet<unknown>;
   readonly handle: (count: number) => void;
+  /** Tells those who watch an instance at `c/…`, which another node has. */
+  readonly end: (end: IncarnationEnd) => void;
 }
 
 /** Everybody at `b/…` runs on one thread; agents are named like their pools. */
@@ -31,6 +34,10 @@ function rig(): Rig {
     freeSlot() {},
     counted: () => handled,
   });
+  const watch = (listener: unknown): { unsubscribe(): void } => {
+    watching.add(listener);
+    return { unsubscribe: () => void watching.delete(listener) };
+  };
   const host = thread('b');
   const instance: PeerInstance = {
     address: 'b/1',
@@ -42,21 +49,20 @@ function rig(): Rig {
     seated: () => Promise.resolve(seat),
     sits: () => true,
     holds: () => true,
-    watchers: {
-      watch(listener: unknown) {
-        watching.add(listener);
-        return { unsubscribe: () => watching.delete(listener) };
-      },
-    },
+    watchers: { watch },
   };
   const seat: PeerSeat = { host, slot: 0, instance, links: new Map() };
   const broker = new PeerBroker({
     instanceAt: (address) => (address.startsWith('b/') ? instance : undefined),
     poolOf: (address) => address.split('/')[0],
     activate: () => Promise.reject(new Error('nobody is started in this test')),
+    watchAway: (address) => (address.startsWith('c/') ? watch : undefined),
     deadLetters: letters,
   });
-  return { broker, thread, admitted, letters, watching, handle: (count) => (handled += count) };
+  const end = (ended: IncarnationEnd): void => {
+    for (const listener of watching) (listener as (end: IncarnationEnd) => void)(ended);
+  };
+  return { broker, thread, admitted, letters, watching, handle: (count) => (handled += count), end };
 }
 
 const taken = (): SharedArrayBuffer => new SharedArrayBuffer(4);
@@ -113,7 +119,18 @@ test('what a thread wants to know of an instance is forgotten with the thread', 
   const from = thread('a');
   void broker.ended(from, 'b/1');
   void broker.ended(from, 'b/1');
-  expect(watching.size).toBe(2);
+  void broker.ended(from, 'c/1');
+  expect(watching.size).toBe(3);
   broker.gone(from);
   expect(watching.size).toBe(0);
+});
+
+test('the end of an instance that another node has is told as that tells it', async () => {
+  const { broker, thread, end } = rig();
+  const ended = broker.ended(thread('a'), 'c/1');
+  const told: IncarnationEnd = { address: 'c/1', incarnation: 3, reason: 'unreachable' };
+  end(told);
+  expect(await ended).toEqual(told);
+  const nobody = { address: 'd/1', incarnation: 0, reason: 'stopped' };
+  expect(await broker.ended(thread('a'), 'd/1')).toEqual(nobody);
 });

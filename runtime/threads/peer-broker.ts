@@ -25,10 +25,15 @@ export interface PeerBrokerOptions {
   readonly rouse?: ((address: string) => Promise<void> | undefined) | undefined;
   /** The error for who sends over a link to an address that another node has; `undefined` for all others. */
   readonly away?: ((address: string) => HoldfastError | undefined) | undefined;
+  /** How to watch an instance that another node has; `undefined` for all others. */
+  readonly watchAway?: ((address: string) => Watchable | undefined) | undefined;
   /** Starts the instance at an address, for an agent of that pool, unless it is there. */
   readonly activate: (pool: string, address: string) => Promise<void>;
   readonly deadLetters: DeadLetters;
 }
+
+/** Who tells once of the end of an incarnation. */
+type Watchable = (ended: (end: IncarnationEnd) => void) => Subscription;
 
 /** The circumstances in which a seat became free. */
 export interface Vacancy {
@@ -261,15 +266,17 @@ export class PeerBroker {
 
   /** Resolves when the current incarnation at `address` ends, at once without one; never when `from` is gone before. */
   async ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
-    const { instanceAt, rouse } = this.#options;
-    if (instanceAt(address) === undefined) await rouse?.(address);
-    const instance = instanceAt(address);
-    const reason = this.#options.away?.(address) === undefined ? 'stopped' : 'unreachable';
-    if (instance === undefined) return { address, incarnation: 0, reason };
+    const { instanceAt, rouse, watchAway } = this.#options;
+    const rousing = instanceAt(address) === undefined ? rouse?.(address) : undefined;
+    if (rousing !== undefined) await rousing;
+    const watchers = instanceAt(address)?.watchers;
+    const watchable: Watchable | undefined =
+      watchers === undefined ? watchAway?.(address) : (ended) => watchers.watch(ended);
+    if (watchable === undefined) return { address, incarnation: 0, reason: 'stopped' };
     const watches = this.#watches.get(from) ?? new Set();
     if (!from.gone) this.#watches.set(from, watches);
     return new Promise((resolve) => {
-      const watch = instance.watchers.watch((end) => {
+      const watch = watchable((end) => {
         watches.delete(watch);
         resolve(end);
       });
