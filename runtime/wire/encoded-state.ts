@@ -270,7 +270,7 @@ class JsonWalk {
 
 /** Whether all lists, or all texts and numbers, have been given a form of their own. */
 function inheritsToJson(): boolean {
-  return [String.prototype, Number.prototype, Boolean.prototype].some(hasToJson);
+  return hasToJson(String.prototype) || hasToJson(Number.prototype) || hasToJson(Boolean.prototype);
 }
 
 /** The paths come from outside: only what is there is walked, and a field of a list is an item. */

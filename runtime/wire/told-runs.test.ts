@@ -88,6 +88,17 @@ describe('a large value in runs', () => {
     expect(told).toBeLessThan(600);
   });
 
+  test('what becomes of another type in place is told as it is', () => {
+    const tell = listener(256);
+    const one: Record<string, unknown> = { field: 1 };
+    const list = entries(100).with(30, one);
+    tell(list);
+    for (const field of ['1', 1, true, 'true', null, 0, false, '', '0', 0]) {
+      one['field'] = field;
+      expect(tell(list).text).toBe(JSON.stringify(list));
+    }
+  });
+
   test('what is changed in place is told as it is', () => {
     const tell = listener(64);
     const list = entries(50) as { amount: number; more?: unknown }[];
