@@ -38,7 +38,7 @@ import { StartTrial } from './start-trial.ts';
 import type { StateTexts } from './state-texts.ts';
 import type { Lost } from './store-outcome.ts';
 import { fitState, type SecretSearch, type ToldState } from './told-state.ts';
-import { commitOf, isWritten, type LastState, type TurnDraft } from './turn-draft.ts';
+import { commitOf, type DraftRecord, type LastState, TurnDraft } from './turn-draft.ts';
 import { WrittenTexts } from './written-texts.ts';
 
 export interface LedgerOptions
@@ -271,9 +271,9 @@ export class Ledger implements Drafting, SeenSecrets {
    */
   told(told: ToldState, incarnation: number, turns?: Turns): Ticket | HoldfastError | undefined {
     if (this.#isFenced) return undefined;
-    const { large } = this.#options;
+    const { address, secretIn, learned, large } = this.#options;
     const [before, searched] = [this.#last?.texts, this.#searched];
-    const fit = fitState(told, { ...this.#options, before, searched });
+    const fit = fitState(told, { address, secretIn, learned, before, searched });
     if (fit instanceof HoldfastError) return fit;
     this.#searched = fit.searched;
     if (fit.large !== undefined && this.#seq > 0) large?.(fit.large);
@@ -322,12 +322,12 @@ export class Ledger implements Drafting, SeenSecrets {
 
   /** `texts`: those that no state had before. */
   #record(last: LastState, texts: NewTexts = []): Ticket {
-    const { address, committer } = this.#options;
+    const { committer } = this.#options;
     this.#last = last;
     this.#seq += 1;
-    const draft = (this.#draft ??= {});
+    const draft = (this.#draft ??= new TurnDraft());
     if (this.#stale.length > 0) (draft.endedStarts ??= []).push(...this.#stale.splice(0));
-    draft.record = { ...last, address, seq: this.#seq, meta: this.#meta };
+    draft.record = { last, seq: this.#seq, meta: this.#meta };
     if (isLarge(last.state, texts)) draft.isLarge = true;
     this.#rows.recorded();
     return (this.#ticket = committer.add(this));
@@ -352,7 +352,7 @@ export class Ledger implements Drafting, SeenSecrets {
   #handled({ rows, answers = [], seen = [] }: Turns, incarnation: number): boolean {
     for (const one of seen) this.saw(one);
     if (rows.length === 0 && answers.length === 0) return false;
-    const draft = (this.#draft ??= {});
+    const draft = (this.#draft ??= new TurnDraft());
     for (const row of rows) {
       const n = this.#rows.told(row);
       if (n !== undefined) (draft.handled ??= []).push(n);
@@ -391,7 +391,7 @@ export class Ledger implements Drafting, SeenSecrets {
     if (secretIn(step.value) !== undefined || secretIn(JSON.stringify(step.key)) !== undefined)
       return secretInStep(address);
     if (!this.steps.add(step)) return noRoom(address);
-    ((this.#draft ??= {}).steps ??= []).push(step);
+    ((this.#draft ??= new TurnDraft()).steps ??= []).push(step);
     return (this.#ticket = committer.add(this));
   }
 
@@ -399,7 +399,7 @@ export class Ledger implements Drafting, SeenSecrets {
   endSteps(starts: readonly string[]): void {
     const ended = this.steps.end(starts);
     if (ended.length === 0 || this.#isFenced) return;
-    ((this.#draft ??= {}).endedStarts ??= []).push(...ended);
+    ((this.#draft ??= new TurnDraft()).endedStarts ??= []).push(...ended);
     this.#ticket = this.#options.committer.add(this);
   }
 
@@ -459,7 +459,7 @@ export class Ledger implements Drafting, SeenSecrets {
     const { id } = row;
     const n = this.#rows.told(row);
     row.settle(error);
-    const draft = (this.#draft ??= {});
+    const draft = (this.#draft ??= new TurnDraft());
     if (n !== undefined) {
       (draft.handled ??= []).push(n);
       const shown = this.#withoutSecrets(evidence);
@@ -487,7 +487,7 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The instance has sent the events in turns that were told; the ticket settles when they are committed. */
   sent(events: readonly Sent[], outcomes: TellOutcomes): Ticket {
     const { address: from, host, admit, committer } = this.#options;
-    const sends = ((this.#draft ??= {}).sends ??= []);
+    const sends = ((this.#draft ??= new TurnDraft()).sends ??= []);
     for (const sent of events) {
       const [to, event, headers, activate, wait] = sent;
       const awaited = wait && awaitedOf(wait, outcomes);
@@ -516,12 +516,14 @@ export class Ledger implements Drafting, SeenSecrets {
     if (this.#isFenced) return undefined;
     if (this.#commit === undefined && this.#draft === undefined && this.#writing === undefined)
       return undefined;
-    this.#draft = { ...this.#draft, record: undefined, end: true };
+    const draft = (this.#draft ??= new TurnDraft());
+    draft.record = undefined;
+    draft.end = true;
     return this.#awaited((this.#ticket = this.#options.committer.add(this)));
   }
 
   get isPlain(): boolean {
-    return this.#draft?.record !== undefined && this.#draft.end !== true;
+    return this.#draft?.record !== undefined && !this.#draft.end;
   }
 
   get isLarge(): boolean {
@@ -531,12 +533,13 @@ export class Ledger implements Drafting, SeenSecrets {
   get isInParts(): boolean {
     // One that has another large state before all of the last one has left is to be written at some time.
     if (this.#isFenced || this.#options.store.textsAhead !== true) return false;
-    return this.#texts.isAhead(this.#draft?.record?.texts);
+    return this.#texts.isAhead(this.#draft?.record?.last.texts);
   }
 
   takePart(): TurnCommit {
     const draft = this.#draft as TurnDraft;
-    const { state, texts } = draft.record as LastState & { readonly texts: StateTexts };
+    const { last } = draft.record as DraftRecord;
+    const { state, texts } = last as LastState & { readonly texts: StateTexts };
     const { added, isLast } = this.#texts.next(texts);
     if (isLast) draft.isLarge = state.length > LARGE_STATE;
     return { address: this.#options.address, after: this.#commit, texts: added };
@@ -547,10 +550,12 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#draft = undefined;
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
-    if (!isWritten(draft)) return undefined;
-    const { record: last } = draft;
-    const record = last && this.#texts.record({ ...last, meta: this.#metaText.of(last.meta) });
-    const commit = commitOf(draft, { address: this.#options.address, after: this.#commit, record });
+    if (!draft.isWritten) return undefined;
+    const { address } = this.#options;
+    const { record: told } = draft;
+    const record =
+      told && this.#texts.record(told.last, { address, seq: told.seq, meta: this.#metaText.of(told.meta) });
+    const commit = commitOf(draft, { address, after: this.#commit, record });
     return this.#epoch === undefined ? commit : { ...commit, epoch: this.#epoch };
   }
 
@@ -568,13 +573,13 @@ export class Ledger implements Drafting, SeenSecrets {
       this.#commit = group;
       this.#options.wrote?.(this.#texts.bytes);
     } else if (draft?.end === true) this.#commit = undefined;
-    for (const row of draft?.rows ?? []) this.#rows.done(row);
+    if (draft?.rows !== undefined) for (const row of draft.rows) this.#rows.done(row);
     if (draft?.sends !== undefined) {
       const letterOf = lettersIn(result);
       for (const sent of draft.sends) this.#options.hand(sent, letterOf(sent.row.n));
     }
     this.#pace.committed(draft?.sends, result);
-    for (const kept of draft?.ids ?? []) this.ids.committed(kept);
+    if (draft?.ids !== undefined) for (const kept of draft.ids) this.ids.committed(kept);
   }
 
   lost(why: Lost | 'moved'): void {

@@ -31,10 +31,14 @@ export class WrittenTexts {
   }
 
   /** The record for the store, with no more of its long texts than the store has not. */
-  record({ texts, ...record }: DurableRecord & Pick<LastState, 'texts'>): DurableRecord {
-    const parts = texts?.partsAfter(record.state as string, this.#stored);
+  record(
+    { incarnation, version, state, texts, dueAt, wakes, quarantined }: LastState,
+    { address, seq, meta }: Pick<DurableRecord, 'address' | 'seq' | 'meta'>,
+  ): DurableRecord {
+    const record = { address, incarnation, seq, version, state, meta, dueAt, wakes, quarantined };
+    const parts = texts?.partsAfter(state as string, this.#stored);
     this.#stored = texts;
-    this.#bytes = bytesOf(record.state) + this.#bytesAhead;
+    this.#bytes = bytesOf(state) + this.#bytesAhead;
     this.#bytesAhead = 0;
     if (texts === undefined || parts === undefined) return record;
     this.#bytes += texts.bytesOf(parts.added.map(([number]) => number));
