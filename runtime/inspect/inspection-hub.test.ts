@@ -96,3 +96,60 @@ test('actors for which there is no room are counted, and no others take their pl
     undefined,
   ]);
 });
+
+test('a thread that shows more than the host has time for waits as long as that took, beyond its share', async () => {
+  let [now, cost] = [0, 0];
+  const clock = manualClock();
+  const hub = new InspectionHub({
+    clock,
+    scrub: (value) => {
+      now += cost;
+      return value;
+    },
+    warn: () => {},
+    addressOf: () => undefined,
+    poolActor: (threadId) => `pool:${threadId}`,
+    poolOf: () => 'p',
+    now: () => now,
+  });
+  hub.listen(() => {});
+  const show = (): void => {
+    const base = { rootId: ROOT_ID, sessionId: 'a/1', createdAt: '0', id: '1', _version: INSPECT_VERSION };
+    const snapshot = { status: 'active', output: undefined, error: undefined };
+    const more = { name: 'a/1', definition: undefined, parentId: undefined, snapshot };
+    hub.fromThread(
+      { threadId: 'p', n: 1, name: 'holdfast:p:1' },
+      [{ ...base, type: '@xstate.actor', ...more }],
+      0,
+    );
+  };
+  cost = 7;
+  show();
+  expect(hub.room()).toBeUndefined();
+  cost = 9;
+  show();
+  // 16 ms are the share of 200.
+  const room = hub.room();
+  expect(hub.room()).toBe(room);
+  let isThere = false;
+  void room?.then(() => (isThere = true));
+  clock.pass(183);
+  await Promise.resolve();
+  expect(isThere).toBe(false);
+  clock.pass(1);
+  await room;
+  now = 200;
+  expect(hub.room()).toBeUndefined();
+  cost = 1000;
+  show();
+  // However long it took, a thread does not wait for ever.
+  const late = hub.room();
+  clock.pass(1000);
+  await late;
+  show();
+  // Nor for one that has stopped.
+  const last = hub.room();
+  expect(last).toBeDefined();
+  hub.stop();
+  await last;
+});

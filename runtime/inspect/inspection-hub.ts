@@ -46,6 +46,8 @@ export interface InspectionHubOptions extends InspectOptions {
   readonly poolOf: (address: string) => string | undefined;
   /** Actors that are remembered. Default: 50,000. */
   readonly most?: number;
+  /** Milliseconds, for the budget. Default: `performance.now`. */
+  readonly now?: () => number;
 }
 
 interface Known {
@@ -67,6 +69,11 @@ export interface KnownActor {
   readonly since: number;
 }
 
+/** Of each 100 ms of the host so many go into taking what threads show; who shows more waits, and shows less. */
+const windowMs = 100;
+const budgetMs = 8;
+/** Milliseconds that it waits at most. */
+const longestWait = 1000;
 /** Actors that are remembered for those who come later, and told of. */
 const mostKnown = 50_000;
 
@@ -83,6 +90,12 @@ export class InspectionHub implements ThreadInspection {
   #passed = 0;
   #sampled = 0;
   #unknown = 0;
+  #from = -Infinity;
+  #spent = 0;
+  /** Those wait for it who are to show less. */
+  #room:
+    | { readonly promise: Promise<void>; readonly resolve: () => void; readonly timer: unknown }
+    | undefined;
   #made = 0;
   #warned = false;
   #stopped = false;
@@ -214,8 +227,29 @@ export class InspectionHub implements ThreadInspection {
       if (speaksOfItself(event)) placed.push(place(event));
       else left += 1;
     }
+    const began = this.#now();
+    // What was spent beyond the budget is not over with the window.
+    if (began - this.#from >= windowMs * Math.max(1, this.#spent / budgetMs))
+      [this.#from, this.#spent] = [began, 0];
     this.#take(placed, sampled);
+    this.#spent += this.#now() - began;
     return read === events.length && left === 0;
+  }
+
+  /**
+   * Resolves when a thread may show more; undefined: at once. What was shown at once is paid for later, so that in the middle the
+   * budget is kept, however large a batch is.
+   */
+  room(): Promise<void> | undefined {
+    if (this.#spent < budgetMs || this.#stopped) return undefined;
+    const left = this.#from + (windowMs * this.#spent) / budgetMs - this.#now();
+    if (left <= 0) return undefined;
+    if (this.#room === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = this.#options.clock.setTimeout(() => this.#open(), Math.min(left, longestWait));
+      this.#room = { promise, resolve, timer };
+    }
+    return this.#room.promise;
   }
 
   /**
@@ -245,10 +279,21 @@ export class InspectionHub implements ThreadInspection {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#options.clock.clearTimeout(this.#room?.timer);
+    this.#open();
     callUser(() => this.#options.adapter?.stop?.() as unknown, this.#failed);
     this.#listeners.clear();
     this.#known.clear();
     this.#byInstance.clear();
+  }
+
+  #open(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   #nextId(): string {

@@ -22,7 +22,7 @@ export interface HostApiOptions {
   readonly secretUses: Pick<SecretUses, 'use' | 'take' | 'giveUp' | 'room'>;
   readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
   readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;
-  readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
+  readonly inspection?: Pick<ThreadInspection, 'fromThread' | 'room'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
   /**
    * Resolves when everything is committed that the thread has told, with those of the slots of whose instances nothing more
@@ -78,6 +78,8 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
     inspected: (events: unknown, sampled: unknown) => {
       const fits = inspection?.fromThread({ threadId, n, name }, events, sampled);
       if (fits === false) violated('malformed inspection events');
+      // The thread shows less until this resolves.
+      return inspection?.room();
     },
     unread: (from: unknown) => {
       if (from === undefined) options.unread();

@@ -11,4 +11,6 @@ export interface ThreadInspection {
   wants(agent: { readonly name: string; readonly threadId: string }): boolean;
   /** Takes the events of a thread, which may send anything. Returns `false` when some of them cannot be shown. */
   fromThread(thread: InspectedThread, events: unknown, sampled: unknown): boolean;
+  /** Resolves when a thread may show more; undefined: at once. */
+  room(): Promise<void> | undefined;
 }
