@@ -148,7 +148,8 @@ function decode(wire: WireError, depth: number): unknown {
   const error = construct(name, textOf(wire.message) ?? '', wire);
   if (error.name !== name) define(error, 'name', name);
   const stack = textOf(wire.stack);
-  if (stack !== undefined) define(error, 'stack', stack);
+  // Set, not defined: so V8 lets go of what was `this` in each frame here, such as the thread with its runtime.
+  if (stack !== undefined) error.stack = stack;
   if (wire.cause !== undefined && depth <= MAX_CAUSES) {
     define(error, 'cause', decode(wire.cause, depth + 1));
   }
