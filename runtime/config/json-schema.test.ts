@@ -51,7 +51,7 @@ describe('the JSON Schema of a config file', () => {
   test('says the default of every key that may be left out', () => {
     const optional = keys(schema).filter(([path, inner]) => {
       const required =
-        /\.(provider|type|threadId|maxThreads|restarts|withinMs|id|ref|mode|capabilities|agents|key|sha256|cert|tools|allow|path|cluster\.tls\.ca)$/;
+        /\.(provider|type|threadId|maxThreads|restarts|withinMs|id|ref|mode|capabilities|agents|key|sha256|cert|tools|allow|path|cluster\.index|cluster\.tls\.ca)$/;
       const withoutDefault = /\.(\$schema|region|endpoint|secrets|hosts|unsafe|command|url)$/;
       return (
         !required.test(path) &&
