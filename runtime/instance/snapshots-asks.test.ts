@@ -12,7 +12,9 @@ test('an ask is answered when its event is in the state, and not when the failur
   const ref = await runtime.spawn('ledger', { id: 'a' });
   const incarnation = () => ref.ask({ type: 'incarnation' });
   expect(await incarnation()).toBe(1);
-  // All in one go of the thread: when the second fails, the first is not in any state that the host has.
+  // All in one go of the thread, which is busy until they are there: when the last fails, the first is not in any state that
+  // the host has.
+  ref.send({ type: 'spin', ms: 100 });
   const before = [ref.ask({ type: 'incarnation' }), ref.ask({ type: 'incarnation' })];
   ref.send({ type: 'fail' });
   expect(await Promise.all(before)).toEqual([2, 2]);

@@ -120,9 +120,11 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await row(page, 'risk/desk').waitFor();
     const drawn = page.locator('#sequence');
     await toldUntilDrawn(page, trader);
-    expect(await drawn.locator('.lane').allTextContents()).toEqual(
-      expect.arrayContaining([expect.stringContaining('trader/one'), expect.stringContaining('risk/desk')]),
-    );
+    await expect
+      .poll(() => drawn.locator('.lane').allTextContents(), patience)
+      .toEqual(
+        expect.arrayContaining([expect.stringContaining('trader/one'), expect.stringContaining('risk/desk')]),
+      );
     await expect
       .poll(() => page.locator('#panel-threads').textContent(), patience)
       .toContain('holdfast:trading-pool:2');
