@@ -46,9 +46,13 @@ const INLINED = ['@humanwhocodes/momoa', '@opentelemetry/api', 'comlink', 'faste
 const external = (id: string): boolean =>
   !id.startsWith('.') && !isAbsolute(id) && !INLINED.some((name) => id === name || id.startsWith(`${name}/`));
 
-/** What several entries share of the lower rooms is in two files, and not in one for each set of entries that share it. */
+/** What several entries share of the lower rooms, and of higher ones where it is a few lines, is in two files, and not in one for each set of entries that share it. */
 const GROUPS = [
-  { name: 'ground', test: /[\\/]runtime[\\/]base[\\/]/, minShareCount: 2 },
+  {
+    name: 'ground',
+    test: /[\\/](?:runtime[\\/]base[\\/]|system[\\/]cluster\.ts|standing-instances\.ts|store-options\.ts)/,
+    minShareCount: 2,
+  },
   {
     name: 'inner',
     test: /[\\/]runtime[\\/](?:wire|xstate|mailbox|dead-letters|inspect|mcp)[\\/]/,
