@@ -43,8 +43,8 @@ const production: Plugin = {
   },
 };
 
-/** Tests wait for threads, processes and stores about twice as long as they compute, so this many keep the cores busy. */
-const onEveryCore = { maxWorkers: availableParallelism() * 3, sequence: { groupOrder: 0 } };
+/** Tests wait for threads, processes and stores about as long as they compute, so this many keep the cores busy. */
+const onEveryCore = { maxWorkers: availableParallelism() * 2, sequence: { groupOrder: 0 } };
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
 const measuring = [
